@@ -1,0 +1,56 @@
+"""Fixtures that hand the notebooks to the tests: their cells by id, and the objects that the cells make."""
+
+import os
+from pathlib import Path
+
+import nbformat
+import pytest
+
+os.environ["MPLBACKEND"] = "Agg"  # figures are made, and no window opens
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Lecture:
+    """One notebook, read once: `cells` maps each cell's id to the cell."""
+
+    def __init__(self, path):
+        self.path = path
+        self.notebook = nbformat.read(path, as_version=4)
+        self.cells = {cell.id: cell for cell in self.notebook.cells}
+
+    def code(self, tag=None):
+        """The code cells in order; with a tag, only those that bear it."""
+        cells = [cell for cell in self.notebook.cells if cell.cell_type == "code"]
+        return [cell for cell in cells if tag is None or tag in cell.metadata.get("tags", [])]
+
+    def take(self, *ids):
+        """Run the cells tagged `setup`, then those named, in a new namespace, which is returned.
+
+        Raises KeyError for an id that the notebook does not have.
+        """
+        wanted = [self.cells[name] for name in ids]
+        namespace = {"__name__": "__main__"}
+        for cell in self.code("setup") + wanted:
+            run(cell, namespace)
+        return namespace
+
+
+def run(cell, namespace):
+    """Run a cell's code in a namespace, so that an error names the cell."""
+    exec(compile(cell.source, f"<cell {cell.id}>", "exec"), namespace)
+
+
+@pytest.fixture(autouse=True)
+def at_the_root(monkeypatch):
+    """Every test runs where the notebooks lie, as their kernels do."""
+    monkeypatch.chdir(ROOT)
+
+
+@pytest.fixture(scope="session")
+def lecture1():
+    return Lecture(ROOT / "lecture1.ipynb")
+
+
+@pytest.fixture(scope="session")
+def lecture2():
+    return Lecture(ROOT / "lecture2.ipynb")
