@@ -1,12 +1,14 @@
-"""Fixtures that hand the notebooks to the tests: their cells by id, and the objects that the cells make."""
+"""Fixtures that hand the notebooks to the tests: their cells by id, the objects that the cells
+make, and what comes out of a kernel when each notebook is run under several circumstances."""
 
-import os
 from pathlib import Path
 
+import kernels
+import matplotlib
 import nbformat
 import pytest
 
-os.environ["MPLBACKEND"] = "Agg"  # figures are made, and no window opens
+matplotlib.use("Agg")  # figures made in the tests' own process open no window
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -54,3 +56,15 @@ def lecture1():
 @pytest.fixture(scope="session")
 def lecture2():
     return Lecture(ROOT / "lecture2.ipynb")
+
+
+@pytest.fixture(params=["lecture1", "lecture2"])
+def lecture(request):
+    """Each of the two lectures in turn."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(scope="session")
+def runs(lecture1, lecture2, tmp_path_factory):
+    """Both notebooks, run once in each circumstance that kernels.py names, for all tests."""
+    return kernels.run_all([lecture1, lecture2], tmp_path_factory.mktemp("runs"))

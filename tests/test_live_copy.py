@@ -1,0 +1,71 @@
+"""The README's own commands make the instructor's copies, and the pages to read without Jupyter."""
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+
+import nbformat
+import pytest
+from conftest import ROOT
+
+
+def readme_command(option):
+    """The words of the one `jupyter nbconvert` command in README.md that has this option in it."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8").replace("\\\n", " ")
+    commands = re.findall(r"^\S*jupyter nbconvert .*$", text, re.M)
+    [command] = [command for command in commands if option in command]
+    return shlex.split(command)
+
+
+def convert(option, folder):
+    """Run that command in a folder that holds the notebooks only."""
+    for name in ["lecture1.ipynb", "lecture2.ipynb"]:
+        shutil.copy(ROOT / name, folder)
+    command = [sys.executable, "-m", "nbconvert", *readme_command(option)[2:]]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def copies(tmp_path_factory):
+    return convert("remove_cell_tags", tmp_path_factory.mktemp("live"))
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    return convert("--to html", tmp_path_factory.mktemp("html"))
+
+
+def test_live_copy_keeps_all_but_the_live_cells(lecture, copies):
+    copy = nbformat.read(copies / f"{lecture.path.stem}-live.ipynb", as_version=4)
+    cells = lecture.notebook.cells
+    kept = [cell for cell in cells if "live" not in cell.metadata.get("tags", [])]
+    assert [cell.id for cell in copy.cells] == [cell.id for cell in kept]
+    assert [cell.source for cell in copy.cells] == [cell.source for cell in kept]
+    assert len(kept) < len(cells)
+
+
+def test_live_copy_holds_no_output(lecture, copies):
+    copy = nbformat.read(copies / f"{lecture.path.stem}-live.ipynb", as_version=4)
+    for cell in copy.cells:
+        assert not cell.get("outputs") and cell.get("execution_count") is None, cell.id
+
+
+def test_making_the_copy_leaves_the_lecture_as_it_was(lecture, copies):
+    assert (copies / lecture.path.name).read_bytes() == lecture.path.read_bytes()
+
+
+def test_page_holds_its_pictures_and_folded_solutions(lecture, pages):
+    page = (pages / f"{lecture.path.stem}.html").read_text(encoding="utf-8")
+    pictures = [
+        kind
+        for cell in lecture.code()
+        for output in cell.outputs
+        for kind in output.get("data", {})
+        if kind.startswith("image/")
+    ]
+    assert len(re.findall(r"<svg\b|<img\b", page)) >= len(pictures) > 0
+    assert not re.findall(r'<img[^>]*src="(?!data:)', page)
+    assert page.count("<details>") >= len(lecture.code("exercise"))

@@ -1,0 +1,110 @@
+"""What is committed is what runs: the same text and the same pictures for everyone, every time."""
+
+import base64
+import difflib
+import html
+import io
+import os
+import re
+
+import matplotlib.image
+import numpy as np
+import pytest
+
+REFRESH = (
+    "jupyter nbconvert --to notebook --execute --inplace "
+    "--ExecutePreprocessor.record_timing=False lecture1.ipynb lecture2.ipynb"
+)
+MAY_DIFFER = {  # the cells whose output depends on speed; none is changed by running it again
+    "lecture1.ipynb": ["time-a-step", "plot-timing"],
+    "lecture2.ipynb": [],
+}
+
+
+def words(svg):
+    """The words of an SVG picture in drawing order, with the names of nodes and edges."""
+    found = re.findall(r"<(?:text|title)\b[^>]*>([^<]*)<", svg)
+    return [text for text in map(html.unescape, found) if not text.startswith("%")]
+
+
+def described(cell):
+    """A code cell's outputs as lines: every text, the kind of every picture, the words of SVGs."""
+    lines = []
+    for output in cell.outputs:
+        if output.output_type == "stream":
+            lines += [f"[{output.name}]", *output.text.splitlines()]
+        elif output.output_type == "error":
+            lines += [f"[error] {output.ename}: {output.evalue}"]
+        else:
+            lines += [f"[{output.output_type}] {', '.join(sorted(output.data))}"]
+            for kind in sorted(output.data):
+                if kind.startswith("text/"):
+                    lines += output.data[kind].splitlines()
+                if kind == "image/svg+xml":
+                    lines += words(output.data[kind])
+    return lines
+
+
+def compare(lecture, found, suffix=""):
+    """Fail, showing the first cell that differs, unless the outputs in `found` are as committed."""
+    fresh = {cell.id: cell for cell in found.cells}
+    for cell in lecture.code():
+        again = fresh.get(cell.id + suffix)
+        if again is None or cell.id in MAY_DIFFER[lecture.path.name]:
+            continue
+        before, now = described(cell), described(again)
+        if before != now:
+            diff = "\n".join(difflib.unified_diff(before, now, "committed", "now", lineterm=""))
+            pytest.fail(
+                f"{lecture.path.name}, cell {again.id}:\n{diff}\n"
+                f"If the new output is right, refresh the notebooks:\n{REFRESH}",
+                pytrace=False,
+            )
+
+
+def test_committed_outputs_are_fresh(lecture, runs):
+    compare(lecture, runs.notebooks[lecture.path.name, "plain"])
+
+
+def test_other_hash_seed_threads_and_graphviz_give_the_same(lecture, runs):
+    compare(lecture, runs.notebooks[lecture.path.name, "other"])
+
+
+def test_every_cell_may_run_twice(lecture, runs):
+    found = runs.notebooks[lecture.path.name, "twice"]
+    compare(lecture, found)
+    compare(lecture, found, suffix="-again")
+    repeated = [cell.id for cell in found.cells if cell.id.endswith("-again")]
+    once = [cell.id for cell in lecture.code() if f"{cell.id}-again" not in repeated]
+    assert once == MAY_DIFFER[lecture.path.name]
+
+
+def pixels(notebook):
+    """The PNG pictures of a notebook: pairs of a cell's id and an array of numbers up to 1."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if "image/png" in output.get("data", {}):
+                picture = io.BytesIO(base64.b64decode(output.data["image/png"]))
+                yield cell.id, matplotlib.image.imread(picture)
+
+
+def test_plots_are_the_same_for_everyone(lecture, runs):
+    plain, other = (runs.notebooks[lecture.path.name, name] for name in ["plain", "other"])
+    changed = [
+        cell_id
+        for (cell_id, before), (_, now) in zip(pixels(plain), pixels(other), strict=True)
+        if before.shape != now.shape or not np.allclose(before, now, atol=0.1)
+    ]
+    assert set(changed) <= set(MAY_DIFFER[lecture.path.name])
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the stand-in for dot is a shell script")
+def test_dot_on_the_path_drew_every_graph(runs):
+    graphs = [
+        output
+        for (_, circumstance), notebook in runs.notebooks.items()
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if circumstance == "other" and "image/svg+xml" in output.get("data", {})
+    ]
+    assert graphs and len(runs.dot_log.read_text().splitlines()) >= len(graphs)
