@@ -9,6 +9,7 @@ import contextlib
 import gc
 import io
 import math
+import os
 import random
 import statistics
 import sys
@@ -18,7 +19,7 @@ from functools import partial
 
 import nbformat
 import torch
-from conftest import ROOT, Lecture
+from conftest import ROOT, Lecture, run
 from kernels import execute
 
 try:
@@ -28,13 +29,20 @@ except ImportError:
     sys.exit("The benchmark needs micrograd to compare with: pip install micrograd==0.1.0")
 
 NETWORK = ["value-engine", "weighted-sum", "neuron-class", "layer-class", "mlp-class", "torch-copy"]
+COUNTS = ["load-words", "bigrams", "stoi", "count-loop", "count-bincount", "probabilities"]
+COUNTS += ["time-counting", "name-nll", "beat-counting", "split", "count-pairs"]
 TRAINING = [*NETWORK, "predictions-before", "train-function"]
 
 
-def take(lecture, *ids):
-    """The objects that these cells of a lecture make; what the cells print is dropped."""
+def quietly(action, *inputs):
+    """Call a function and drop what it prints."""
     with contextlib.redirect_stdout(io.StringIO()):
-        return lecture.take(*ids)
+        return action(*inputs)
+
+
+def take(lecture, *ids):
+    """The objects that these cells of a lecture make."""
+    return quietly(lecture.take, *ids)
 
 
 def seconds(job):
@@ -184,6 +192,57 @@ def width(lecture1):
         )
 
 
+def counting(lecture2):
+    """Lecture 2's ways to count pairs and to score the model, each the notebook's own cells."""
+    names = take(lecture2, *COUNTS)
+    equal(names["N_loop"].flatten().tolist(), names["N"].flatten().tolist())
+    equal(names["count_pairs"](names["words"]).flatten().tolist(), names["N"].flatten().tolist())
+    jobs = {
+        "loop, from names": partial(quietly, run, lecture2.cells["count-loop"], names),
+        "bincount, from names": partial(names["count_pairs"], names["words"]),
+        "loop, from numbers": names["count_by_loop"],
+        "bincount, from numbers": lambda: torch.bincount(27 * names["xs"] + names["ys"]),
+    }
+    show("Counting 228,146 pairs", race(jobs, 5), "bincount, from numbers")
+
+    def loop():
+        total = sum(names["name_nll"](word) * (len(word) + 1) for word in names["words"])
+        return total / len(names["xs"])
+
+    def tensor():
+        return -names["P"][names["xs"], names["ys"]].log().mean().item()
+
+    def counts():
+        return names["table_nll"](names["N"], names["P"])
+
+    jobs = {"loop over names": loop, "tensor": tensor, "counts": counts}
+    first, *others = [job() for job in jobs.values()]
+    equal(others, [first] * 2, tolerance=1e-5)
+    show("Scoring all names", race(jobs, 5), "tensor")
+
+
+def network_steps(lecture2):
+    """A training step of Lecture 2's network, forward and back, in three ways."""
+    names = take(lecture2, *COUNTS, "train-one-hot", "train-counts", "three-losses")
+    losses = {way: names[f"loss_{way}"] for way in ["one_hot", "rows", "counts"]}
+    g = torch.Generator().manual_seed(1)
+    W = torch.randn((27, 27), generator=g, requires_grad=True)
+    W64 = W.detach().double().requires_grad_()
+
+    def step(loss, W):
+        value = loss(W)
+        return [value.item(), *torch.autograd.grad(value, W)[0].flatten().tolist()]
+
+    usual = {name: names[name] for name in ["xenc_all", "share"]}
+    names.update({name: table.double() for name, table in usual.items()})
+    first, *others = [step(loss, W64) for loss in losses.values()]
+    for each in others:
+        equal(each, first, tolerance=1e-6)
+    names.update(usual)
+    jobs = {way: partial(step, loss, W) for way, loss in losses.items()}
+    show("A training step of the network on 228,146 examples", race(jobs, 15), "counts")
+
+
 def headless(lecture, rounds=3):
     """The whole notebook, run without a window, against one that only imports its packages."""
     imports = nbformat.v4.new_notebook(cells=[lecture.cells["imports"]])
@@ -196,9 +255,12 @@ def headless(lecture, rounds=3):
 
 
 if __name__ == "__main__":
-    lecture1 = Lecture(ROOT / "lecture1.ipynb")
+    os.chdir(ROOT)
+    lecture1, lecture2 = Lecture(ROOT / "lecture1.ipynb"), Lecture(ROOT / "lecture2.ipynb")
     gc.freeze()  # Python need not look for garbage among the packages while the contestants run
-    training_steps(lecture1)
-    depth(lecture1)
-    width(lecture1)
-    headless(lecture1)
+    for table in [training_steps, depth, width]:
+        table(lecture1)
+    for table in [counting, network_steps]:
+        table(lecture2)
+    for lecture in [lecture1, lecture2]:
+        headless(lecture)
