@@ -20,6 +20,9 @@ def exercises():
                 yield name, cell.id
 
 
+EXERCISES = list(exercises())
+
+
 def raises(*inputs):
     raise KeyError("lost")
 
@@ -79,23 +82,23 @@ def verdicts(lecture1, lecture2):
 
 
 def test_there_are_enough():
-    found = [name for name, _ in exercises()]
+    found = [name for name, _ in EXERCISES]
     for name, least in LEAST.items():
         assert found.count(name) >= least
 
 
-@pytest.mark.parametrize("key", exercises(), ids="-".join)
+@pytest.mark.parametrize("key", EXERCISES, ids="-".join)
 def test_untouched_it_says_so(verdicts, key):
     assert verdicts[key]["untouched"].startswith("Not answered yet")
 
 
-@pytest.mark.parametrize("key", exercises(), ids="-".join)
+@pytest.mark.parametrize("key", EXERCISES, ids="-".join)
 def test_the_solution_is_right(verdicts, key):
     assert verdicts[key]["solution"] == "Right.\n"
 
 
 @pytest.mark.parametrize("kind", WRONG)
-@pytest.mark.parametrize("key", exercises(), ids="-".join)
+@pytest.mark.parametrize("key", EXERCISES, ids="-".join)
 def test_a_wrong_answer_is_called_wrong(verdicts, key, kind):
     verdict = verdicts[key][kind]
     assert verdict.startswith("Not right yet") and "Expected: " in verdict

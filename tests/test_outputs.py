@@ -29,10 +29,14 @@ def words(svg):
 
 def described(cell):
     """A code cell's outputs as lines: every text, the kind of every picture, the words of SVGs."""
-    lines = []
+    lines, before = [], None
     for output in cell.outputs:
         if output.output_type == "stream":
-            lines += [f"[{output.name}]", *output.text.splitlines()]
+            if output.name != before:  # a text may arrive in several pieces
+                lines += [f"[{output.name}]", ""]
+            pieces = output.text.split("\n")
+            lines[-1] += pieces[0]
+            lines += pieces[1:]
         elif output.output_type == "error":
             lines += [f"[error] {output.ename}: {output.evalue}"]
         else:
@@ -42,6 +46,7 @@ def described(cell):
                     lines += output.data[kind].splitlines()
                 if kind == "image/svg+xml":
                     lines += words(output.data[kind])
+        before = output.get("name")
     return lines
 
 
