@@ -1,12 +1,14 @@
 """Fixtures that hand the notebooks to the tests: their cells by id, the objects that the cells
 make, and what comes out of a kernel when each notebook is run under several circumstances."""
 
+import random
 from pathlib import Path
 
 import kernels
 import matplotlib
 import nbformat
 import pytest
+from reference import pairs
 
 matplotlib.use("Agg")  # figures made in the tests' own process open no window
 ROOT = Path(__file__).resolve().parent.parent
@@ -62,6 +64,28 @@ def lecture2():
 def lecture(request):
     """Each of the two lectures in turn."""
     return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(scope="session")
+def words():
+    """The names in names.txt, read anew."""
+    return (ROOT / "names.txt").read_text(encoding="utf-8").split()
+
+
+@pytest.fixture(scope="session")
+def counts(words):
+    """How often each pair of characters stands in the names: a Counter."""
+    return pairs(words)
+
+
+@pytest.fixture(scope="session")
+def split(words):
+    """The names for training and those held out, split anew by the rule that the lecture states."""
+    distinct = sorted(set(words))
+    random.Random(42).shuffle(distinct)
+    held = set(distinct[: len(distinct) // 10])
+    assert len(distinct) == 29_494
+    return [w for w in words if w not in held], [w for w in words if w in held]
 
 
 @pytest.fixture(scope="session")
