@@ -1,6 +1,7 @@
 """Fixtures that hand the notebooks to the tests: their cells by id, the objects that the cells
 make, and what comes out of a kernel when each notebook is run under several circumstances."""
 
+import contextlib
 import random
 from pathlib import Path
 
@@ -44,10 +45,11 @@ def run(cell, namespace):
     exec(compile(cell.source, f"<cell {cell.id}>", "exec"), namespace)
 
 
-@pytest.fixture(autouse=True)
-def at_the_root(monkeypatch):
+@pytest.fixture(scope="session", autouse=True)
+def at_the_root():
     """Every test runs where the notebooks lie, as their kernels do."""
-    monkeypatch.chdir(ROOT)
+    with contextlib.chdir(ROOT):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -113,13 +113,17 @@ def run_all(lectures, folder):
         "twice": (twice, {"PYTHONHASHSEED": "2"} | no_dot),
         "no graphviz": (without_wasi, {"PYTHONHASHSEED": "3"} | no_dot),
     }
-    with contextlib.chdir(elsewhere), ThreadPoolExecutor(2) as pool:
-        jobs = {
-            (lecture.path.name, name): pool.submit(execute, change(lecture.notebook), reader, **env)
-            for name, (change, env) in circumstances.items()
-            for lecture in lectures
-            if change is not without_wasi or "helper-picture" in lecture.cells
-        }
-        notebooks = {key: job.result() for key, job in jobs.items()}
-    reader.chmod(0o755)
+    try:
+        with contextlib.chdir(elsewhere), ThreadPoolExecutor(2) as pool:
+            jobs = {
+                (lecture.path.name, name): pool.submit(
+                    execute, change(lecture.notebook), reader, **env
+                )
+                for name, (change, env) in circumstances.items()
+                for lecture in lectures
+                if change is not without_wasi or "helper-picture" in lecture.cells
+            }
+            notebooks = {key: job.result() for key, job in jobs.items()}
+    finally:
+        reader.chmod(0o755)  # or the folder could not be deleted
     return SimpleNamespace(notebooks=notebooks, before=before, after=digests(reader), dot_log=log)

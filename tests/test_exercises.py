@@ -8,6 +8,7 @@ import re
 import matplotlib.pyplot as plt
 import nbformat
 import pytest
+from answers import ANSWERS
 from conftest import ROOT, run
 
 LEAST = {"lecture1": 8, "lecture2": 10}
@@ -74,6 +75,10 @@ def verdicts(lecture1, lecture2):
                 here["untouched"] = judge(check, trial)
                 for kind, answer in WRONG.items():
                     here[kind] = judge(check, trial | {name: answer})
+                for kind, answers in zip(["also right", "a mistake"], ANSWERS[cell.id]):
+                    for number, answer in enumerate(answers):
+                        exec(answer, trial)
+                        here[f"{kind} {number}"] = judge(check, trial)
                 exec(solution, trial)
                 here["solution"] = judge(check, trial)
             run(cell, namespace)
@@ -102,3 +107,12 @@ def test_the_solution_is_right(verdicts, key):
 def test_a_wrong_answer_is_called_wrong(verdicts, key, kind):
     verdict = verdicts[key][kind]
     assert verdict.startswith("Not right yet") and "Expected: " in verdict
+
+
+@pytest.mark.parametrize("key", EXERCISES, ids="-".join)
+def test_other_right_answers_and_likely_mistakes(verdicts, key):
+    kinds = ["also right", "a mistake"]
+    found = {kind: [v for k, v in verdicts[key].items() if k.startswith(kind)] for kind in kinds}
+    assert found["also right"] and set(found["also right"]) == {"Right.\n"}
+    assert found["a mistake"]
+    assert all(verdict.startswith("Not right yet") for verdict in found["a mistake"])
