@@ -5,15 +5,19 @@ By the exercise's id: a list of right answers and a list of wrong ones, as code.
 
 MOMENTUM = """
 def momentum_step(parameters, velocities, rate):
+    new = list(velocities)
     for i, p in enumerate(parameters):
-        velocities[i] = {decay} * velocities[i] + p.grad
-        p.data -= rate * velocities[i]
-    return velocities
+        new[i] = {velocity}
+        p.data -= {move}
+    return new
 """
 RECORD = """
-def record(n, xs, ys, rate, steps):
-    losses = train(n, xs, ys, rate, steps)
-    return [(loss, {length}) for loss in losses]
+def record(net, rate, steps):
+    losses, lengths = [], []
+    for _ in range(steps):
+        losses.append(train(net, xs, ys, rate, 1)[0])
+        lengths.append(sum(p.grad**2 for p in net.parameters()) ** 0.5)
+    return [({loss}, {length}) for i in range(steps)]
 """
 TRIGRAM = """
 def sample_trigram(g):
@@ -30,15 +34,15 @@ def invent(path, count, seed):
     g = torch.Generator().manual_seed({seed})
     return [sample(pairs, g) for _ in range(count)]
 """
-ONE_BY_ONE = """
-def gradient(g, inputs):
-    before, h = g(*inputs), 1e-6
-    return tuple((g(*inputs[:i], x + h, *inputs[i + 1:]) - before) / h
-                 for i, x in enumerate(inputs))
-"""
-ALL_AT_ONCE = """
-def gradient(g, inputs):
-    return [(g(*[x + 1e-6 for x in inputs]) - g(*inputs)) / 1e-6 for _ in inputs]
+GRADIENT = """
+def gradient(g):
+    inputs, slopes, h = [2.0, -3.0, 10.0], [], 1e-5
+    for i in range(3):
+        before = g(2.0, -3.0, 10.0)
+        {nudge}
+        slopes.append((g(*inputs) - before) / h)
+        {restore}
+    return slopes
 """
 SIGMOID = """
 def sigmoid(v):
@@ -49,38 +53,72 @@ def sigmoid(v):
 ANSWERS = {
     "exercise-read-slope": (["slope_at_zero = -4"], ["slope_at_zero = 4"]),
     "exercise-gradient": (
-        [ONE_BY_ONE],
-        [ALL_AT_ONCE, "gradient = lambda g, inputs: [5.0, 4.0, 1.0]"],
+        [GRADIENT.format(nudge="inputs[i] += h", restore="inputs[i] -= h")],
+        [
+            GRADIENT.format(nudge="inputs[i] += h", restore="pass"),  # nudged, and not put back
+            GRADIENT.format(nudge="inputs = [x + h for x in inputs]", restore="pass"),
+            "gradient = lambda g: [-3.0, 2.0, 1.0]",
+            "gradient = lambda g: [4.0, 50.0, -15.0]",
+        ],
     ),
-    "exercise-by-hand": (["gradients_of_M = [4, 4, 3]"], ["gradients_of_M = (4, 4, 4)"]),
-    "exercise-two-paths": (["gradients_of_q = [-2, -1]"], ["gradients_of_q = (-2, 1)"]),
+    "exercise-by-hand": (
+        ["gradients_of_M = (4, 4, 3)", "gradients_of_M = np.array([4.0, 4.0, 3.0])"],
+        ["gradients_of_M = (4, 4, 4)", "gradients_of_M = [[4], [4], [3]]"],
+    ),
+    "exercise-two-paths": (
+        ["gradients_of_q = (-2, -1)"],
+        ["gradients_of_q = (-2, 1)", "gradients_of_q = [[-2], [-1]]", "gradients_of_q = -2, -2"],
+    ),
     "exercise-own-operation": (
         [SIGMOID.format(data="s", local="s - s**2")],
         [
             SIGMOID.format(data="v.data", local="s * (1 - s)"),
             SIGMOID.format(data="s", local="0.2217128732"),
+            SIGMOID.format(data="s", local="1 - s**2"),
             "sigmoid = lambda v: 1 / (1 + (-v).exp())",
         ],
     ),
     "exercise-count-parameters": (
-        ["count_parameters = lambda nin, nouts: len(MLP(nin, nouts).parameters())"],
-        ["count_parameters = lambda nin, nouts: 41"],
+        ["count_parameters = lambda i, nouts: len(MLP(i, nouts, random.Random(1)).parameters())"],
+        [
+            "count_parameters = lambda nin, nouts: 41",
+            "count_parameters = lambda nin, nouts: sum(n * (nin + 1) for n in nouts)",
+        ],
     ),
-    "exercise-momentum": ([MOMENTUM.format(decay=0.9)], [MOMENTUM.format(decay=1.0)]),
+    "exercise-momentum": (
+        [MOMENTUM.format(velocity="velocities[i] * 0.9 + p.grad", move="new[i] * rate")],
+        [
+            MOMENTUM.format(velocity="velocities[i] + p.grad", move="new[i] * rate"),
+            MOMENTUM.format(velocity="velocities[i] * 0.9 + p.grad", move="new[i] * 0.1"),
+            MOMENTUM.format(velocity="velocities[0] * 0.9 + p.grad", move="new[i] * rate"),
+            MOMENTUM.format(velocity="velocities[i] * 0.9 + rate * p.grad", move="new[i]"),
+            MOMENTUM.format(velocity="velocities[i] * 0.9 + p.grad", move="velocities[i] * rate"),
+        ],
+    ),
     "exercise-softmax": (
         ["softmax = lambda logits: tuple(v.exp() / sum(w.exp() for w in logits) for v in logits)"],
-        ["softmax = lambda logits: [Value(math.exp(v.data) / 21.2) for v in logits]"],
+        [
+            "softmax = lambda logits: [Value(math.exp(v.data) / 21.2) for v in logits]",
+            "def softmax(logits):\n    total = sum(v.exp() for v in logits)\n"
+            "    return [logits[0].exp() / total, *(Value((v.exp() / total).data)"
+            " for v in logits[1:])]",
+        ],
     ),
     "exercise-nll": (
         ["nll = lambda logits, target: sum(v.exp() for v in logits).log() - logits[target]"],
-        ["nll = lambda logits, target: logits[target] - sum(v.exp() for v in logits).log()"],
+        [
+            "nll = lambda logits, target: logits[target] - sum(v.exp() for v in logits).log()",
+            "nll = lambda logits, target: sum(v.exp() for v in logits).log() - logits[3]",
+        ],
     ),
     "exercise-record": (
+        [RECORD.format(loss="losses[i]", length="lengths[i]")],
         [
-            "record = lambda n, xs, ys, rate, steps: [[train(n, xs, ys, rate, 1)[0],"
-            " sum(p.grad**2 for p in n.parameters()) ** 0.5] for _ in range(steps)]"
+            RECORD.format(loss="losses[i]", length="lengths[-1]"),
+            RECORD.format(loss="losses[i]", length="0.0"),
+            RECORD.format(loss="losses[0]", length="lengths[i]"),
+            RECORD.format(loss="losses[i]", length="lengths[i] ** 2"),
         ],
-        [RECORD.format(length="0.0"), RECORD.format(length="n.parameters()[0].grad")],
     ),
     "exercise-after-q": (["after_q = 'u'"], ["after_q = '.'", "after_q = 'U'"]),
     "exercise-shape-row": (["shape_row = torch.Size([27, 27])"], ["shape_row = (27,)"]),

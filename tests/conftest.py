@@ -2,16 +2,16 @@
 make, and what comes out of a kernel when each notebook is run under several circumstances."""
 
 import contextlib
+import io
 import random
 from pathlib import Path
 
 import kernels
-import matplotlib
+import matplotlib.pyplot as plt
 import nbformat
 import pytest
 from reference import pairs
 
-matplotlib.use("Agg")  # figures made in the tests' own process open no window
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -66,6 +66,23 @@ def lecture2():
 def lecture(request):
     """Each of the two lectures in turn."""
     return request.getfixturevalue(request.param)
+
+
+def drawn(lecture):
+    """Run all cells of a lecture here, once: the last figure that each plotting cell shows, by id."""
+    figures, namespace = {}, {"__name__": "__main__"}
+    close = plt.close
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()):
+        patch.setattr(plt, "close", lambda: figures.__setitem__(cell.id, plt.gcf()) or close())
+        for cell in lecture.code():
+            if "exercise" not in cell.metadata.get("tags", []):
+                run(cell, namespace)
+    return figures
+
+
+@pytest.fixture(scope="session")
+def drawn1(lecture1):
+    return drawn(lecture1)
 
 
 @pytest.fixture(scope="session")

@@ -28,6 +28,14 @@ def raises(*inputs):
     raise KeyError("lost")
 
 
+def leaves(*inputs):
+    raise SystemExit
+
+
+def not_implemented(*inputs):
+    raise NotImplementedError
+
+
 WRONG = {
     "None": None,
     "a number": 0.1234,
@@ -36,6 +44,8 @@ WRONG = {
     "returns None": lambda *inputs: None,
     "returns a number": lambda *inputs: 0.1234,
     "raises": raises,
+    "leaves": leaves,
+    "not implemented": not_implemented,
 }
 
 

@@ -87,17 +87,17 @@ def test_weighted_sum_is_products_and_sums(nn):
 
 @pytest.mark.parametrize("size", [2, 4])
 def test_a_wrong_number_of_inputs_is_refused(nn, size):
-    for made in (nn["Neuron"](3), nn["Layer"](3, 2), nn["MLP"](3, [4, 4, 1])):
-        with pytest.raises(ValueError, match=f"3 inputs, not {size}"):
-            made([1.0] * size)
+    with pytest.raises(ValueError, match=f"3 inputs, not {size}"):
+        nn["MLP"](3, [4, 4, 1], random.Random(0))([1.0] * size)
 
 
 def test_shapes_of_answers(nn):
-    x = [1.0, -2.0, 0.5]
-    assert isinstance(nn["Neuron"](3)(x), nn["Value"])
-    assert len(nn["Layer"](3, 2)(x)) == 2
-    assert isinstance(nn["MLP"](3, [4, 1, 2])(x), list)  # a layer of one in the middle
-    assert isinstance(nn["MLP"](3, [4, 4, 1])(x), nn["Value"])
+    x, rng = [1.0, -2.0, 0.5], random.Random(0)
+    values = [nn["Value"](number) for number in x]
+    assert isinstance(nn["Neuron"](3, rng)(values), nn["Value"])
+    assert len(nn["Layer"](3, 2, rng)(values)) == 2
+    assert len(nn["MLP"](3, [4, 1, 2], rng)(x)) == 2  # a layer of one in the middle
+    assert isinstance(nn["MLP"](3, [4, 4, 1], rng)(x), nn["Value"])
 
 
 def test_zero_grad_sets_every_gradient_to_zero(nn):
