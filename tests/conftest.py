@@ -86,6 +86,11 @@ def drawn1(lecture1):
 
 
 @pytest.fixture(scope="session")
+def drawn2(lecture2):
+    return drawn(lecture2)
+
+
+@pytest.fixture(scope="session")
 def words():
     """The names in names.txt, read anew."""
     return (ROOT / "names.txt").read_text(encoding="utf-8").split()

@@ -109,9 +109,10 @@ def run_all(lectures, folder):
     with_dot = no_dot if os.name == "nt" else {"PATH": path_with_dot(programs, log)}
     circumstances = {
         "plain": (unchanged, {"PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1"} | no_dot),
-        "other": (unchanged, {"PYTHONHASHSEED": "1", "OMP_NUM_THREADS": "2"} | with_dot),
+        "other": (unchanged, {"PYTHONHASHSEED": "1", "OMP_NUM_THREADS": "2"} | no_dot),
         "twice": (twice, {"PYTHONHASHSEED": "2"} | no_dot),
         "no graphviz": (without_wasi, {"PYTHONHASHSEED": "3"} | no_dot),
+        "only dot": (without_wasi, with_dot),
     }
     try:
         with contextlib.chdir(elsewhere), ThreadPoolExecutor(2) as pool:
@@ -121,7 +122,7 @@ def run_all(lectures, folder):
                 )
                 for name, (change, env) in circumstances.items()
                 for lecture in lectures
-                if change is not without_wasi or "helper-picture" in lecture.cells
+                if change is not without_wasi or "helper-graph" in lecture.cells
             }
             notebooks = {key: job.result() for key, job in jobs.items()}
     finally:

@@ -175,7 +175,9 @@ def test_training_and_its_mistakes(lecture1, drawn1):
     for line, label, rate in zip(rates.lines, rates.texts, [0.001, 0.1, 1.0], strict=True):
         curve = losses_by_torch(rate, True)
         assert line.get_ydata() == pytest.approx(curve, rel=1e-4, abs=1e-6)
-        assert label.get_text() == f"rate {rate}" and label.get_position()[1] == line.get_ydata()[-1]
+        assert (
+            label.get_text() == f"rate {rate}" and label.get_position()[1] == line.get_ydata()[-1]
+        )
 
 
 def test_the_forgotten_zeros_are_seldom_seen(lecture1):

@@ -1,5 +1,7 @@
 """The README's own commands make the instructor's copies, and the pages to read without Jupyter."""
 
+import contextlib
+import io
 import re
 import shlex
 import shutil
@@ -8,7 +10,7 @@ import sys
 
 import nbformat
 import pytest
-from conftest import ROOT
+from conftest import ROOT, run
 
 
 def readme_command(option):
@@ -57,15 +59,33 @@ def test_making_the_copy_leaves_the_lecture_as_it_was(lecture, copies):
     assert (copies / lecture.path.name).read_bytes() == lecture.path.read_bytes()
 
 
-def test_page_holds_its_pictures_and_folded_solutions(lecture, pages):
+def test_the_copy_with_what_the_class_types_runs(lecture, copies, tmp_path):
+    """Without its live cells the copy still has every helper, and with them typed back it runs."""
+    copy = nbformat.read(copies / f"{lecture.path.stem}-live.ipynb", as_version=4)
+    typed = {cell.id: cell for cell in lecture.code("live")}
+    for cell in copy.cells:
+        assert "setup" not in cell.metadata.get("tags", []) or cell.source
+    kept = {cell.id for cell in copy.cells}
+    cells = [cell if cell.id in kept else typed[cell.id] for cell in lecture.notebook.cells]
+    namespace = {"__name__": "__main__"}
+    with contextlib.redirect_stdout(io.StringIO()):
+        for cell in cells:
+            if cell.cell_type == "code":
+                run(cell, namespace)
+    for kind in ["setup", "plot", "exercise", "timing"]:
+        assert not set(typed) & {cell.id for cell in lecture.code(kind)}
+
+
+def test_page_folds_its_solutions_and_carries_its_pictures(lecture, pages):
     page = (pages / f"{lecture.path.stem}.html").read_text(encoding="utf-8")
-    pictures = [
-        kind
+    pictures = sum(
+        "<img" in o.get("data", {}).get("text/html", "")
         for cell in lecture.code()
-        for output in cell.outputs
-        for kind in output.get("data", {})
-        if kind.startswith("image/")
-    ]
-    assert len(re.findall(r"<svg\b|<img\b", page)) >= len(pictures) > 0
+        for o in cell.outputs
+    )
+    assert len(re.findall(r"<img\b", page)) == pictures > 10
     assert not re.findall(r'<img[^>]*src="(?!data:)', page)
-    assert page.count("<details>") >= len(lecture.code("exercise"))
+    folded = re.findall(r"<details[^>]*>(.*?)</details>", page, re.S)
+    solutions = [fold for fold in folded if "<summary>Solution</summary>" in fold]
+    assert len(solutions) == len(lecture.code("exercise"))
+    assert all("highlight" in fold for fold in solutions)  # the code is inside the fold
