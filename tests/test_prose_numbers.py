@@ -55,21 +55,6 @@ def in_code(cells):
     return values("\n".join(texts))
 
 
-def made_for_the_moons(lecture1):
-    """How many Values the training on the two moons makes."""
-    cells = ["value-engine", *NETWORK, "two-moons", "moons-step", "on-grid"]
-    names = lecture1.take(*cells)
-    make, made = names["Value"].__init__, []
-
-    def count(self, *inputs, **named):
-        made.append(1)
-        make(self, *inputs, **named)
-
-    names["Value"].__init__ = count
-    run(lecture1.cells["train-moons"], names)
-    return len(made)
-
-
 @pytest.fixture(scope="module")
 def worked_out(lecture1, counts, split):
     """Numbers that no cell of the part prints, by the cell in which they stand; "": anywhere."""
@@ -83,7 +68,6 @@ def worked_out(lecture1, counts, split):
         "rounding": [round(53 * math.log10(2))],  # digits of a float, which keeps 53 bits
         "part-7": [round(53 * math.log10(2))],
         "part-8-end": [50 if 40 < sum(bool(line.strip()) for line in lines) < 50 else None],
-        "train-moons-prose": [made_for_the_moons(lecture1) // 50_000 * 50_000],
         "react-timing": [128**2],
         "sample-prose": [round(100 * p) for p in (0.6, 0.3, 0.1)],
         "likelihood-words": [round(1 / 27, 4)],
