@@ -32,7 +32,7 @@ except ImportError:
 
 NETWORK = ["value-engine", "weighted-sum", "neuron-class", "layer-class", "mlp-class", "torch-copy"]
 COUNTS = ["load-words", "bigrams", "stoi", "count-loop", "count-bincount", "probabilities"]
-COUNTS += ["time-counting", "name-nll", "beat-counting", "split", "count-pairs"]
+COUNTS += ["name-nll", "table-nll", "split", "count-pairs"]
 TRAINING = [*NETWORK, "predictions-before", "train-function"]
 
 
@@ -198,18 +198,9 @@ def width(lecture1):
         )
 
 
-def counting(lecture2):
-    """Lecture 2's ways to count pairs and to score the model, each the notebook's own cells."""
+def scoring(lecture2):
+    """Ways to score Lecture 2's bigram model on all names."""
     names = take(lecture2, *COUNTS)
-    equal(names["N_loop"].flatten().tolist(), names["N"].flatten().tolist())
-    equal(names["count_pairs"](names["words"]).flatten().tolist(), names["N"].flatten().tolist())
-    jobs = {
-        "loop, from names": partial(quietly, run, lecture2.cells["count-loop"], names),
-        "bincount, from names": partial(names["count_pairs"], names["words"]),
-        "loop, from numbers": names["count_by_loop"],
-        "bincount, from numbers": lambda: torch.bincount(27 * names["xs"] + names["ys"]),
-    }
-    show("Counting 228,146 pairs", race(jobs, 5), "bincount, from numbers")
 
     def loop():
         total = sum(names["name_nll"](word) * (len(word) + 1) for word in names["words"])
@@ -270,7 +261,7 @@ if __name__ == "__main__":
     gc.freeze()  # Python need not look for garbage among the packages while the contestants run
     for table in [training_steps, depth, width]:
         table(lecture1)
-    for table in [counting, network_steps]:
+    for table in [scoring, network_steps]:
         table(lecture2)
     for lecture in [lecture1, lecture2]:
         headless(lecture)

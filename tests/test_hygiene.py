@@ -9,7 +9,14 @@ import nbformat
 
 TAGS = {"setup", "plot", "exercise", "live", "timing", "rerun"}
 LINES = {"setup": 26, "plot": 26, "exercise": 26}  # helpers and drawing code; 15 for the rest
-LONGER = {"value-engine": 75, "plot-broadcasting": 36, "draw-dot": 45, "mlp-class": 22, "trigram": 20, "context-sweep": 15}
+LONGER = {
+    "value-engine": 75,
+    "plot-broadcasting": 36,
+    "draw-dot": 45,
+    "mlp-class": 22,
+    "trigram": 20,
+    "context-sweep": 15,
+}
 PATH = re.compile(r"(?<![\w.:/])/(home|Users|root|tmp|usr|opt|mnt|var|private|content)/|[A-Z]:\\")
 ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}")
 NAMES_SHA256 = "5646944cffad81ab94f4f6da42009f0ba4298006ace968be6b888be967af6279"

@@ -21,6 +21,7 @@ AS_WE_CHOSE = {  # years, shares and strengths that nothing follows from
     "load-words-prose": [2018],
     "part-12": [2003],
     "reading": [2003],
+    "how-small": [1e-15],  # which the code writes 1e-15
     "define-derivative": [1e-6],  # in a sentence about the code of the next cell, written 1e-6
     "part-10": [0.01],
     "solution-safe-log-softmax": [80, 10],
@@ -65,11 +66,20 @@ def worked_out(lecture1, counts, split):
     rows = {ch: sum(counts[ch, other] for other in SIGNS) for ch in SIGNS}
     emma = math.prod(counts[p] / rows[p[0]] for p in zip(".emma", "emma.", strict=True))
     return {
-        "": [32_033, 27, 27**2, pairs, round(best, 4), round(best, 2), 4 * (3 + 1) + 4 * (4 + 1) + 5],
+        "": [
+            32_033,
+            27,
+            27**2,
+            pairs,
+            round(best, 4),
+            round(best, 2),
+            4 * (3 + 1) + 4 * (4 + 1) + 5,
+        ],
         "rounding": [round(53 * math.log10(2))],  # digits of a float, which keeps 53 bits
         "part-7": [round(53 * math.log10(2))],
         "part-8-end": [50 if 40 < sum(bool(line.strip()) for line in lines) < 50 else None],
         "react-timing": [128**2],
+        "xs-ys-prose": [27**2 - 1],
         "sample-prose": [round(100 * p) for p in (0.6, 0.3, 0.1)],
         "likelihood-words": [round(1 / 27, 4)],
         "solution-likelihood": [round(1e6 * emma, 1)],
