@@ -22,7 +22,7 @@ from pathlib import Path
 
 import nbformat
 import torch
-from conftest import ROOT, Lecture, run
+from conftest import ROOT, Lecture
 
 try:
     import micrograd.engine
