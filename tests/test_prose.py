@@ -1,8 +1,8 @@
 """Every number in a sentence: of one digit or many, or spelt out, in the lectures and the README.
 
-numbers.txt lists them in order, by part and cell, as they were when someone last compared each with
-the code. Changed a sentence? Check its numbers against the outputs beside it, then approve them:
-python tests/test_prose.py > tests/numbers.txt
+numbers.txt lists them in order, by part and cell, as the text had them when the list was last made: it
+shows what changed since, not that a number is true. Changed a sentence? Check its numbers against
+the outputs beside it, then make the list anew: python tests/test_prose.py > tests/numbers.txt
 """
 
 import itertools
