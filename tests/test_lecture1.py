@@ -139,7 +139,7 @@ def test_training(lecture1):
     assert [numbers(line) for line in said(lecture1, "three-rates").splitlines()] == rates
 
 
-def test_moons(lecture1, played1):
+def test_moons(lecture1, played1, capsys):
     names = played1.names["train-moons"]
     points, labels = names["points"], names["labels"]
     assert len(names["fresh_points"]) == 1000 and sorted(labels) == [-1.0] * 50 + [1.0] * 50
@@ -162,6 +162,10 @@ def test_moons(lecture1, played1):
         right = ((answers(tables, x) > 0).numpy() == (wanted > 0)).mean()
         assert 100 * right == pytest.approx(float(score), abs=0.5)  # the network is a step on
     assert len(flat(tables)) == 105
+    capsys.readouterr()
+    run(lecture1.cells["train-moons"], names | {"fresh_labels": -names["fresh_labels"]})
+    turned = re.findall(r"([\d.]+) % of fresh", capsys.readouterr().out)
+    assert [round(100 - float(x), 1) for x in turned] == [float(row[2]) for row in rows]
 
 
 @pytest.mark.parametrize("cell_id", ["compare-random", "compare-mlp", "compare-weighted-sum"])
