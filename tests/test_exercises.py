@@ -77,6 +77,8 @@ ANSWERS = {  # exercise: (right answers, wrong ones)
     "gradient": (
         [slopes("1e-6", "x[i] -= h"), slopes("-1e-5", "x[i] -= h")],
         [slopes("0.1", "pass"), slopes("0.1", "x[i] -= h"), "gradient = lambda g: [-3.0, 2.0, 1.0]",
+         "gradient = lambda g: [math.nan] * 3",
+         "gradient = lambda g: [(g(3, -3, 10) - g(1, -3, 10)) / 2, (g(2, -2, 10) - g(2, -4, 10)) / 2, (g(2, -3, 11) - g(2, -3, 9)) / 2]",
          "gradient = lambda g: [4.0, 50.0, -15.0]", "gradient = lambda g: [[-3, 2, 1]]",
          "gradient = lambda g: [(g(2 + 1e-6, -3 + 1e-6, 10 + 1e-6) - g(2, -3, 10)) / 1e-6] * 3"],
     ),
@@ -91,7 +93,8 @@ ANSWERS = {  # exercise: (right answers, wrong ones)
     "own-operation": (
         [sigmoid(local="s - s**2")],
         [sigmoid(data="v.data"), sigmoid(local="0.2217128732"), sigmoid(local="s * (1 + s)"),
-         sigmoid(local="1 - s**2"), sigmoid(inputs="(Value(v.data),)"), sigmoid(inputs="v"),
+         sigmoid(local="1 - s**2"), sigmoid(inputs="(Value(v.data),)"),
+         sigmoid(inputs="v"), sigmoid(local="s * (1 - s), 7.0"),
          "sigmoid = lambda v: 1 / (1 + (-v).exp())"],
     ),
     "count-parameters": (
@@ -105,6 +108,8 @@ ANSWERS = {  # exercise: (right answers, wrong ones)
         [momentum("velocities[i] + p.grad"), momentum("0.9 * velocities[0] + p.grad"),
          momentum("0.9 * velocities[i] + p.grad", "0.1 * new[i]"),
          momentum("0.9 * velocities[i] + rate * p.grad", "new[i]"),
+         momentum("0.9 * velocities[i] + p.grad").replace(
+             "p.data -= rate * new[i]", "parameters[i] = Value(p.data - rate * new[i])"),
          momentum("0.9 * velocities[i] + p.grad", "rate * p.grad"),
          momentum("0.9 * velocities[i] + 0.1 * p.grad"), momentum("0.9 * velocities[i] - p.grad")],
     ),
@@ -113,18 +118,22 @@ ANSWERS = {  # exercise: (right answers, wrong ones)
         [softmax("count"), softmax("count / sum(c.data for c in counts)"),
          softmax("Value((count / sum(counts)).data)"),
          softmax("count / sum(counts) if count is counts[0] else Value(0.01)"),
-         "softmax = lambda logits: [v / sum(logits) for v in logits]"],
+         "softmax = lambda logits: [v / sum(logits) for v in logits]",
+         softmax("count / (counts[0] + counts[1] + counts[2])")],
     ),
     "nll": (
         [f"{NLL}{SUM}.log() - logits[target]"],
         [f"{NLL}logits[target] - {SUM}.log()", f"{NLL}{SUM}.log() - logits[3]",
-         f"{NLL}{SUM}.log() - logits[0]", f"{NLL}{SUM}.log() - logits[target].data",
+         f"{NLL}{SUM}.log() - logits[0]",
+         f"{NLL}sum(v.exp() for v in logits[:4]).log() - logits[-1 if target else 0]",
+         f"{NLL}{SUM}.log() - logits[target].data",
          f"{NLL}1 - logits[target].exp() / {SUM}"],
     ),
     "record": (
         [record(after="[list(pair) for pair in new]")],
         [record(length="0.0"), record(length="net.parameters()[0].grad"), record("2 * loss"),
          record(length="sum(p.grad**2 for p in net.parameters())"), record(after="new[::-1]"),
+         record().replace("    new = []", "    new, net = [], __import__('copy').deepcopy(net)"),
          record(after="[(p[0], new[-1][1]) for p in new]"),
          record(after="[(p[0], new[0][1]) for p in new]")],
     ),
