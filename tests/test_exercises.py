@@ -78,7 +78,8 @@ ANSWERS = {  # exercise: (right answers, wrong ones)
         [slopes("1e-6", "x[i] -= h"), slopes("-1e-5", "x[i] -= h")],
         [slopes("0.1", "pass"), slopes("0.1", "x[i] -= h"), "gradient = lambda g: [-3.0, 2.0, 1.0]",
          "gradient = lambda g: [math.nan] * 3",
-         "gradient = lambda g: [(g(3, -3, 10) - g(1, -3, 10)) / 2, (g(2, -2, 10) - g(2, -4, 10)) / 2, (g(2, -3, 11) - g(2, -3, 9)) / 2]",
+         "gradient = lambda g: [(g(3, -3, 10) - g(1, -3, 10)) / 2,"
+         " (g(2, -2, 10) - g(2, -4, 10)) / 2, (g(2, -3, 11) - g(2, -3, 9)) / 2]",
          "gradient = lambda g: [4.0, 50.0, -15.0]", "gradient = lambda g: [[-3, 2, 1]]",
          "gradient = lambda g: [(g(2 + 1e-6, -3 + 1e-6, 10 + 1e-6) - g(2, -3, 10)) / 1e-6] * 3"],
     ),
