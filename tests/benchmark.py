@@ -37,18 +37,13 @@ COUNTS += ["name-nll", "table-nll", "split", "count-pairs"]
 TRAINING = [*NETWORK, "predictions-before", "train-function"]
 
 
-def quietly(action, *inputs):
-    """Call a function and drop what it prints."""
-    with contextlib.redirect_stdout(io.StringIO()):
-        return action(*inputs)
+QUICK = "--quick" in sys.argv
 
 
 def take(lecture, *ids):
-    """The objects that these cells of a lecture make."""
-    return quietly(lecture.take, *ids)
-
-
-QUICK = "--quick" in sys.argv
+    """The objects that these cells of a lecture make; what the cells print is dropped."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        return lecture.take(*ids)
 
 
 def seconds(job, calls=1):
@@ -144,10 +139,9 @@ def training_steps(lecture1, steps=10, rounds=60):
     if micrograd:
         micrograd.engine.Value.tanh = micrograd_tanh
         micrograd.nn.Neuron.__call__ = products_and_sums
-        networks["micrograd, tanh added"] = micrograd.nn.MLP(3, [4, 4, 1])
-        pairs = zip(networks["micrograd, tanh added"].parameters(), networks["ours"].parameters())
-        for theirs, p in pairs:
-            theirs.data = p.data
+        networks["micrograd, tanh added"] = theirs = micrograd.nn.MLP(3, [4, 4, 1])
+        for p, q in zip(theirs.parameters(), networks["ours"].parameters()):
+            p.data = q.data
     else:
         print("Without micrograd. To compare with it: pip install micrograd==0.1.0")
     copied = ours["torch_copy"](networks["ours"])
@@ -200,9 +194,8 @@ def width(lecture1):
         times = race(jobs, 11)
         ours, theirs = (1000 * statistics.median(times[name]) for name in jobs)
         memory = peak_memory(jobs["ours"]) / 1e6
-        print(
-            f"  width {width:3}   ours {ours:8.2f} ms {memory:6.2f} MB   PyTorch {theirs:8.2f} ms"
-        )
+        print(f"  width {width:3}   ours {ours:8.2f} ms {memory:6.2f} MB", end="")
+        print(f"   PyTorch {theirs:8.2f} ms")
 
 
 def scoring(lecture2):
@@ -227,7 +220,7 @@ def scoring(lecture2):
 
 def network_steps(lecture2):
     """A training step of Lecture 2's network, forward and back, in three ways."""
-    names = take(lecture2, *COUNTS, "train-one-hot", "train-counts", "three-losses")
+    names = take(lecture2, *COUNTS, "train-one-hot", "row-rates", "train-counts", "three-losses")
     losses = {way: names[f"loss_{way}"] for way in ["one_hot", "rows", "counts"]}
     g = torch.Generator().manual_seed(1)
     W = torch.randn((27, 27), generator=g, requires_grad=True)
@@ -266,9 +259,10 @@ if __name__ == "__main__":
     os.chdir(ROOT)
     lecture1, lecture2 = Lecture(ROOT / "lecture1.ipynb"), Lecture(ROOT / "lecture2.ipynb")
     gc.freeze()  # Python need not look for garbage among the packages while the contestants run
-    for table in [training_steps, depth, width]:
-        table(lecture1)
-    for table in [scoring, network_steps]:
-        table(lecture2)
+    training_steps(lecture1)
+    depth(lecture1)
+    width(lecture1)
+    scoring(lecture2)
+    network_steps(lecture2)
     for lecture in [] if QUICK else [lecture1, lecture2]:
         headless(lecture)

