@@ -148,7 +148,7 @@ class Played:
                 figure = plt.gcf()
                 self.axes[cell.id] = [drawn(axis) for axis in figure.axes]
                 inked, size = figure.get_tightbbox(), figure.get_size_inches()  # in inches, both
-                if min(*inked.min, *(size - inked.max)) < -0.01:
+                if "timing" not in tags(cell) and min(*inked.min, *(size - inked.max)) < -0.01:
                     self.cut_off.append(cell.id)
                 close(*which)
 
