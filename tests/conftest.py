@@ -1,6 +1,5 @@
 """Hands the notebooks to the tests: as committed, run in a kernel, and played cell by cell here;
-and compares what a cell prints or draws with the tables in test_lecture1.py and test_lecture2.py.
-A new cell or plot needs nothing here; one that draws a new kind of thing adds it to `drawn`."""
+and compares what they print and draw with tables. A new kind of drawing is added to `drawn`."""
 
 import base64
 import copy
@@ -44,7 +43,7 @@ class Lecture:
         """The cells, a list for each part, which begins at a heading of level two."""
         found = [[]]
         for cell in self.notebook.cells:
-            if cell.source.startswith("## "):
+            if re.match(r"## \d", cell.source):
                 found.append([])
             found[-1].append(cell)
         return found
@@ -119,19 +118,21 @@ def runs(lecture1, lecture2, tmp_path_factory):
 def drawn(axis):
     """What one of a figure's axes shows, from its own artists."""
     bars = [patch for patch in axis.patches if hasattr(patch, "get_height")]
+    looks = [f"{x.get_color()} {x.get_ls()} {x.get_marker()} {x.get_mfc()}" for x in axis.lines]
+    looks += [str(np.round(c.get_facecolor(), 2)) for c in [*axis.patches, *axis.collections]]
+    ticks = [zip(side.get_ticklabels(), side.get_ticklocs()) for side in (axis.xaxis, axis.yaxis)]
+    places = [f"{text.get_color()} {np.round(text.get_position(), 2)}" for text in axis.texts]
     return SimpleNamespace(
         axis=axis,
         title=axis.get_title() or axis.get_title("left"),
         labels=(axis.get_xlabel(), axis.get_ylabel()),
         lines=[np.array(line.get_xydata()) for line in axis.lines],
-        looks=[f"{line.get_color()} {line.get_linestyle()}" for line in axis.lines],
+        looks=looks + [image.get_cmap().name for image in axis.images],
         bars=[(bar.get_x(), bar.get_width(), bar.get_height()) for bar in bars],
-        images=[np.array(image.get_array()) for image in axis.images],
-        points=[np.array(c.get_offsets()) for c in axis.collections],
-        texts=[(t.get_text().strip(), t.get_color()) for t in axis.texts],
+        texts=list(zip([text.get_text().strip() for text in axis.texts], places)),
         legend=axis.get_legend(),
         scale=f"{axis.get_xscale()} {axis.get_yscale()}",
-        ticks=[[t.get_text() for t in side.get_ticklabels()] for side in (axis.xaxis, axis.yaxis)],
+        ticks=[[f"{text.get_text()}@{at:.3g}" for text, at in side] for side in ticks],
     )
 
 

@@ -4,6 +4,7 @@ For a new operation of Value, add a formula to OPERATIONS, one to RANDOM, and it
 """
 
 import random
+import re
 import time
 import timeit
 import weakref
@@ -12,6 +13,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from conftest import run
 
 XS = [[2.0, 3.0, -1.0], [3.0, -1.0, 0.5], [0.5, 1.0, 1.0], [1.0, 1.0, -1.0]]
 YS = [1.0, -1.0, -1.0, 1.0]
@@ -86,10 +88,14 @@ def test_two_thousand_random_graphs_with_shared_values(nn):
 def test_the_engine_fits_on_a_screen_takes_any_real_number_and_names_mistakes(lecture1, nn):
     code = lecture1.cells["value-engine"].source.partition("class Value")[2]
     assert len([line for line in code.splitlines() if line.strip()]) <= 70
+    text = lecture1.cells["made-words"].source
+    assert re.search(r"```python\n(.*?)```", text, re.S)[1] in code
     for number in [2, True, np.float32(2.5), np.float64(2.5), np.int64(3)]:
         assert type(nn.Value(number).data) is float
         assert repr(nn.Value(number)) == f"Value(data={number:.4f}, grad=0.0000)"
         assert (nn.Value(3.0) * number).data == (number * nn.Value(3.0)).data == 3.0 * float(number)
+    run(lecture1.cells["imports"], vars(nn))  # again: new values must not be numbered from 0
+    assert next(nn.counter) > 0
     for error, mistakes in MISTAKES.items():
         for mistake, word in (pair.split(" -> ") for pair in mistakes.split("; ")):
             with pytest.raises(error, match=word):

@@ -26,7 +26,7 @@ by-hand: (4, 4, 3)
     [4, 4, 4] | [[4, 4, 3]] | [4, 3] | [3, 4, 4]
 two-paths: (-2, -1)
     [-2, 1] | [-2, -2] | [[-2, -1]] | [-1, -2]
-own-operation: s * (1 - s) -> s - s**2
+own-operation: s * (1 - s) -> s - s**2 | "sigmoid" -> "s"
     lambda v: 1 / (1 + (-v).exp()) | return -> v.grad += s * (1 - s)\n    return
     Value(s -> Value(v.data | (v,) -> (Value(v.data),) | v
     s * (1 - s) -> s * (1 + s) | 0.2217128732 | 1 - s**2 | s * (1 - s), 7.0
@@ -80,7 +80,7 @@ rows-by-index: lambda W, x: F.embedding(x, W)
 sample-trigram: [27 * i + j] -> .view(27, 27, 27)[i, j]
     lambda g: random.choice(train_words) | return name -> return name[:-1] | return name + '.'
     27 * i + j -> 27 * j + i | 27 * j | name + itos[k] -> itos[k] + name | name + itos[j]
-    lambda g: sample(P, g)
+    lambda g: sample(P, g) | 0.3 -> 1 | 0.0
 safe-log-softmax: max(1, keepdim=True).values -> amax(1, keepdim=True)
     lambda v: v - v.logsumexp(1, keepdim=True) | lambda v: torch.log_softmax(v, 1)
     lambda v: v - v.clamp_(max=80).exp().sum(1, keepdim=True).log()

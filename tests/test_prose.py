@@ -1,8 +1,7 @@
-"""Every number in a sentence, in digits or spelt out, and every word, colour, style and tick of a
-plot or graph, as approved.txt has them: it shows what changed, not that a number is true. A ! is
-behind a number of two digits or more that no code of its part has or prints. After a new sentence,
-plot or graph, check it, then make the list anew: python tests/test_prose.py > tests/approved.txt
-"""
+"""Every number, formula and piece of code in a sentence, every tag, printed word, and word, colour,
+style and place in a picture, as approved.txt has them: what changed, not what is true. A ! is
+behind a number of two digits or more that no code of its part has or prints. After a change that
+you have checked, make the list anew: python tests/test_prose.py > tests/approved.txt"""
 
 import re
 
@@ -12,8 +11,8 @@ SPELT = """two three four five six seven eight nine ten eleven twelve thirteen f
     twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million billion trillion
     twice half third quarter first second last none zero""".split()
 FIGURE = r"(?<![\w.])-?\d+(?:[,_]\d{3})*(?:\.\d+)?(?:e-?\d+)?"
-NUMBER = rf"{FIGURE}|\b(?:{'|'.join(SPELT)})(?:s|ths?|fold)?\b"
-NOT_PROSE = r"(?s)```.*?```|\[\d:\d\d:\d\d\]\(\S+\)|\]\([^)]*\)|(?m:^#+ (?:Exercise )?\d+)"
+NUMBER = rf"\$\$.+?\$\$|\$[^$]+\$|`[^`]+`|{FIGURE}|\b(?:{'|'.join(SPELT)})(?:s|ths?|fold)?\b"
+NOT_PROSE = r"(?s)```.*?```|\]\([^)]*\)|(?m:^#+ (?:Exercise )?\d+)"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -22,18 +21,20 @@ def values(text):  # without their signs, which a sentence may put into words
 
 
 def stated(markdown, known):
-    """The numbers of a text in order, with a ! behind the larger ones not yet known; but not those
-    of solutions, times of the video, addresses and headings, which other tests see."""
+    """What is stated by a text outside solutions, addresses and headings, which other tests see."""
     found = re.findall(NUMBER, re.sub(NOT_PROSE, " ", markdown), re.I)
-    return " ".join(n + "!" * (len(n.strip("-")) > 1 and not values(n) <= known) for n in found)
+    unknown = [n for n in found if re.fullmatch(FIGURE, n) and not values(n) <= known]
+    return " ".join(n + "!" * (n in unknown and len(n.strip("-")) > 1) for n in found)
 
 
 def pictured(cell, axes):
-    """What is to be read below a code cell: the text of a graph, the words of each axis."""
-    yield from (alt for alt, kind, _ in images(cell) if kind == "svg+xml")
-    for axis in [] if "timing" in tags(cell) else axes:
+    """What is to be seen in a code cell's pictures: words, their colours and places."""
+    for alt, kind, data in images(cell):
+        graph = data.decode() if kind == "svg+xml" else ""
+        yield " ".join([alt, *re.findall(r'(?<=fill=")[^"]+|(?<=>)[^<>\n]+(?=<)', graph)])
+    for axis in axes:
         assert axis.legend is None, f"{cell.id}: write on the lines themselves"
-        rest = map(" ".join, [*axis.ticks, *axis.texts])
+        rest = map(" ".join, axis.ticks + axis.texts * ("timing" not in tags(cell)))
         yield " | ".join(filter(None, [axis.title, *axis.labels, axis.scale, *axis.looks, *rest]))
 
 
@@ -47,9 +48,12 @@ def listing(*lectures):
             every |= known
             pieces = [f"{lecture.path.stem}, part {number}"]
             for cell in part:
-                prose = [stated(cell.source, known)] if cell.cell_type == "markdown" else []
-                shown = prose or pictured(cell, played.axes.get(cell.id, []))
-                pieces += [f"{cell.id}: {text}".replace("\n", " ") for text in shown if text]
+                if cell.cell_type == "markdown":
+                    shown = [stated(cell.source, known)]
+                else:
+                    words = " ".join(filter(str.isalpha, said(lecture, cell.id).split()))
+                    shown = [words, *pictured(cell, played.axes.get(cell.id, []))]
+                pieces += [f"{cell.id} {tags(cell)}: {x}".replace("\n", " ") for x in shown]
             yield " || ".join(pieces)
     parts = iter(["README", *re.split(r"(?m)^## (.*)", README)])  # a title, its text, and so on
     yield " || ".join(f"{title}: {stated(next(parts), every)}" for title in parts)
