@@ -3,6 +3,7 @@ and compares what they print and draw with tables. A new kind of drawing is adde
 
 import base64
 import copy
+import gc
 import html
 import io
 import os
@@ -21,6 +22,7 @@ import pytest
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell
 
+gc.freeze = gc.collect  # frozen objects of wasmtime would complain when this process ends
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -194,13 +196,10 @@ def close(found, wanted, within=1e-6):
 
 
 def assert_drawn(axes, *wanted):
-    """The axes hold what the dictionaries say, one for each, and nothing more:
-
-    lines: for each a function whose graph it is, or its points; words: all there are
-    bars: the middle and the height of each; images: for each a table
-    contours: for each a function of x and y; the larger a number, the darker, as in images
-    marks: {text: the point that it points to, or stands beside}; within: see `close`
-    """
+    """The axes hold what the dictionaries say, one for each, and nothing more. lines: for each a
+    function whose graph it is, or its points; words: all there are; bars: the middle and the height
+    of each; images: for each a table; contours: for each a function of x and y, darker where it is
+    larger, as in images; marks: {text: the point it stands beside}; within: see `close`."""
     for found, want in zip(axes, wanted, strict=True):
         axis, within, darker = found.axis, want.get("within", 1e-6), []
         for line, right in zip(found.lines, want.get("lines", []), strict=True):
@@ -234,18 +233,10 @@ def at_the_root():
         yield
 
 
-session = pytest.fixture(scope="session")
+session, ask = pytest.fixture(scope="session"), pytest.FixtureRequest.getfixturevalue
 lecture1 = session(lambda: Lecture(ROOT / "lecture1.ipynb"))
 lecture2 = session(lambda: Lecture(ROOT / "lecture2.ipynb"))
 played1 = session(lambda lecture1: Played(lecture1))
 played2 = session(lambda lecture2: Played(lecture2))
-
-
-@pytest.fixture(params=["lecture1", "lecture2"])
-def lecture(request):
-    return request.getfixturevalue(request.param)
-
-
-@pytest.fixture
-def played(lecture, request):
-    return request.getfixturevalue("played" + lecture.path.stem[-1])
+lecture = pytest.fixture(params=[1, 2])(lambda request: ask(request, f"lecture{request.param}"))
+played = pytest.fixture(lambda lecture, request: ask(request, "played" + lecture.path.stem[-1]))

@@ -1,7 +1,5 @@
-"""Lecture 1's engine and networks: every number and gradient is PyTorch's, at any depth.
-
-For a new operation of Value, add a formula to OPERATIONS, one to RANDOM, and its MISTAKES.
-"""
+"""Lecture 1's engine and networks: every number and gradient is PyTorch's, at any depth. For a new
+operation of Value, add a formula to OPERATIONS, one to RANDOM, and its MISTAKES."""
 
 import random
 import re

@@ -1,8 +1,6 @@
-"""Every exercise of both lectures: its stub, its solution, other right answers, likely mistakes.
-
-For a new exercise, add to ANSWERS a line `name: right answers`, and below it lines of near misses.
-`x | a -> b | c` are three: x alone; the folded solution with b for its a; the same with c for a.
-"""
+"""Every exercise: its stub, its solution, other right answers, likely mistakes. For a new one add
+to ANSWERS a line `name: right answers`, below it lines of near misses. `x | a -> b | c` is three:
+x alone; the folded solution with b for its a; the same with c for a."""
 
 import ast
 import contextlib
@@ -86,10 +84,10 @@ safe-log-softmax: max(1, keepdim=True).values -> amax(1, keepdim=True)
     lambda v: v - v.clamp_(max=80).exp().sum(1, keepdim=True).log()
     lambda v: F.softmax(v, 1).log() | max(1, keepdim=True).values -> narrow(1, 26, 1)
     logits.max(1, keepdim=True).values -> logits.mean(1, True) | logits.max() | 0 | logits[:, :1]
-tune: lambda a, b, c: c[int(np.argmin([table_nll(b, smooth(a, k)) for k in c]))]
-    lambda a, b, strengths: 0.3 | smooth(N_train -> smooth(N_dev | smooth(N_train + N_dev
-    min(strengths -> max(strengths | min(strengths[1:] | min(strengths[:-1]
-    table_nll(N_dev -> table_nll(N_train | table_nll(N_train + N_dev
+mix: counts[part[:-1] + ch] for ch in chars -> counts[part[:-1] + ch] for ch in stoi
+    1 / 27 -> 0 | 1 | 10 * p -> p | 27 * p | (total + 10) -> (total + 27) | (total + 1) | 27
+    range(1, len(window)) -> [len(window) - 1] | [1] | range(len(window) - 1, 0, -1)
+    counts[part] -> counts[window] | part[:-1] -> part[1:] | window[-1 - n :] -> window[: n + 1]
 invent: for _ in range(count) -> for _ in [None] * count
     count_pairs(read_names(path)) -> N | read_names(path) -> words | sorted(set(read_names(path)))
     manual_seed(seed) -> manual_seed(1) | manual_seed(2147483647)

@@ -1,7 +1,5 @@
-"""The front door: commands, links, workflows, requirements, the copy to teach from, the page.
-
-A new command in the README goes into COMMANDS, a package into NEEDED.
-"""
+"""The front door: commands, links, workflows, requirements, the copy to teach from, the page. A new
+command in the README goes into COMMANDS, a package into NEEDED."""
 
 import html
 import json
@@ -55,10 +53,8 @@ def test_readme_ci_and_workflow_say_the_same_command_for_every_system_and_python
     flow = yaml.safe_load(text(".github/workflows/tests.yml"))
     [job] = flow["jobs"].values()
     matrix = job["strategy"]["matrix"]
-    assert flow[True] == {
-        "push": {"branches": ["main"]},
-        "pull_request": None,
-    }  # True is on: in YAML
+    on = flow[True]  # as YAML reads `on`
+    assert on == {"push": {"branches": ["main"]}, "pull_request": None}
     assert all(words in str(job["steps"]) for words in ["${{ matrix.python }}", INDEX])
     assert not {"if", "continue-on-error", "exclude"} & {*job, *matrix}
     assert matrix["os"] == ["ubuntu-latest", "macos-latest", "windows-latest"]
