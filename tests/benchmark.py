@@ -230,7 +230,7 @@ def network_steps(lecture2):
         value = loss(W)
         return [value.item(), *torch.autograd.grad(value, W)[0].flatten().tolist()]
 
-    usual = {name: names[name] for name in ["xenc_all", "share"]}
+    usual = {name: names[name] for name in ["xenc_all", "pair_share"]}
     names.update({name: table.double() for name, table in usual.items()})
     first, *others = [step(loss, W64) for loss in losses.values()]
     for each in others:

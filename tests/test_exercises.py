@@ -66,28 +66,21 @@ centre-rows: lambda t: (t.T - t.mean(1)).T
 differences: lambda a: a.unsqueeze(1) - a
     a[:, None] - a[None, :] -> a - a[:, None] | (a[:, None] - a).abs()
     lambda a: torch.stack([x - a for x in a]) | a[None, :] -> a.mean() | a[:, None]
-likelihood: lambda name: math.exp(-name_nll(name) * (len(name) + 1))
-    lambda name: math.exp(-name_nll(name)) | stoi[ch1], stoi[ch2] -> stoi[ch2], stoi[ch1]
-    bigrams(name) -> set(bigrams(name)) | bigrams(name)[1:] | bigrams(name)[:-1]
 price-of-jq: lambda k: -smooth(N, k).log()[stoi['j'], stoi['q']]
     lambda k: -math.log(k / (N[stoi['j']].sum() + k)) | (N[j, q] + k) -> N[j, q]
     sum() + 27 * k -> sum() | sum() + 26 * k | sum() + 27 | N[j].sum() -> N[:, q].sum()
 rows-by-index: lambda W, x: F.embedding(x, W)
     W[x] -> W[:, x] | P[x] | W.T[x] | W[x - 1] | W[:len(x)] | W[x_emma] | torch.eye(27)[x] @ W
     W[x] -> F.one_hot(x, num_classes=27).float() @ W
-sample-trigram: [27 * i + j] -> .view(27, 27, 27)[i, j]
-    lambda g: random.choice(train_words) | return name -> return name[:-1] | return name + '.'
-    27 * i + j -> 27 * j + i | 27 * j | name + itos[k] -> itos[k] + name | name + itos[j]
-    lambda g: sample(P, g) | 0.3 -> 1 | 0.0
 safe-log-softmax: max(1, keepdim=True).values -> amax(1, keepdim=True)
     lambda v: v - v.logsumexp(1, keepdim=True) | lambda v: torch.log_softmax(v, 1)
     lambda v: v - v.clamp_(max=80).exp().sum(1, keepdim=True).log()
     lambda v: F.softmax(v, 1).log() | max(1, keepdim=True).values -> narrow(1, 26, 1)
     logits.max(1, keepdim=True).values -> logits.mean(1, True) | logits.max() | 0 | logits[:, :1]
-mix: counts[part[:-1] + ch] for ch in chars -> counts[part[:-1] + ch] for ch in stoi
+mix: totals_by_n[n][part[:-1]] -> sum(window_counts[n][part[:-1] + ch] for ch in chars)
     1 / 27 -> 0 | 1 | 10 * p -> p | 27 * p | (total + 10) -> (total + 27) | (total + 1) | 27
     range(1, len(window)) -> [len(window) - 1] | [1] | range(len(window) - 1, 0, -1)
-    counts[part] -> counts[window] | part[:-1] -> part[1:] | window[-1 - n :] -> window[: n + 1]
+    [n][part], -> [n][window], | part[:-1] -> part[1:] | window[-1 - n :] -> window[: n + 1]
 invent: for _ in range(count) -> for _ in [None] * count
     count_pairs(read_names(path)) -> N | read_names(path) -> words | sorted(set(read_names(path)))
     manual_seed(seed) -> manual_seed(1) | manual_seed(2147483647)
