@@ -77,7 +77,7 @@ safe-log-softmax: max(1, keepdim=True).values -> amax(1, keepdim=True)
     lambda v: v - v.clamp_(max=80).exp().sum(1, keepdim=True).log()
     lambda v: F.softmax(v, 1).log() | max(1, keepdim=True).values -> narrow(1, 26, 1)
     logits.max(1, keepdim=True).values -> logits.mean(1, True) | logits.max() | 0 | logits[:, :1]
-mix: totals_by_n[n][part[:-1]] -> sum(window_counts[n][part[:-1] + ch] for ch in chars)
+mix: window_totals[n][part[:-1]] -> sum(window_counts[n][part[:-1] + ch] for ch in chars)
     1 / 27 -> 0 | 1 | 10 * p -> p | 27 * p | (total + 10) -> (total + 27) | (total + 1) | 27
     range(1, len(window)) -> [len(window) - 1] | [1] | range(len(window) - 1, 0, -1)
     [n][part], -> [n][window], | part[:-1] -> part[1:] | window[-1 - n :] -> window[: n + 1]

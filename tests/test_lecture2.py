@@ -183,7 +183,7 @@ def test_what_is_printed(lecture2, played2):
         "regularised-rows": [(a, N[i].sum(), P[i].max(), "counted", softmax(reg_W)[i].max())
                              for a, i in [("q", 17), ("a", 1)]],
         "penalty-losses": [strength, strength_loss, 0.001, 0.001 / strength],
-        "three-equal": [[nll(softmax(some_W.numpy()))] * 3, "rows", 1e-13, "counts", 1e-13],
+        "three-equal": [[nll(softmax(some_W.numpy()))] * 3, *[0, 729, 1e-12] * 2],
         "shards": [[len("".join(WORDS[i::4])) + len(WORDS[i::4]) for i in range(4)], 0],
         "block": windows("emma", 3), "train-one-hot": descent(5)[0],
         "block-shapes": [TOTAL, 3, TOTAL, len("".join(WORDS[:5])) + 5],
