@@ -70,9 +70,9 @@ def names_by(choose, n=1, count=5):
     return text.split("." * n)[1:-1]
 
 
-def drawn(rows, count=5):
-    """Names drawn with the lecture's seed."""
-    probs, g = torch.tensor(rows).float(), torch.Generator().manual_seed(SEED)
+def drawn(rows, count=5, seed=SEED):
+    """Names drawn as the lecture does."""
+    probs, g = torch.tensor(rows).float(), torch.Generator().manual_seed(seed)
     probs /= probs.sum(1, keepdim=True)
     row = {sign: probs[i] for i, sign in enumerate(SIGNS)}
     return names_by(lambda at: SIGNS[row[at].multinomial(1, True, generator=g)], 1, count)
@@ -144,7 +144,7 @@ def test_what_is_printed(lecture2, played2):
     net, reached = softmax(W), nll(softmax(W))
     reg_losses, before, reg_W = descent(200, penalty=0.001)
     penalty = 0.001 * (before**2).sum()
-    k_loss, k = min(zip(SMOOTHED[1], STRENGTHS))
+    (k_loss, k), few = min(zip(SMOOTHED[1], STRENGTHS)), table(N_TRAIN)
     strength_loss, strength = min(zip(penalised()[1], PENALTIES))
     some_W = torch.randn((27, 27), generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     met = {n: Counter(w[:-1] for name in WORDS for w in windows(name, n)) for n in (1, 2, 3)}
@@ -156,7 +156,7 @@ def test_what_is_printed(lecture2, played2):
         "tensor-index": [0, 0, 0, 7, 0, "torch.int32", 0, 7, 0, "torch.int32"],
         "count-bincount": [x, y], "time-counting": [COUNTS["em"], 0], "sample": invented[:5],
         "first-row": [P[0, 1], "q", P[0, 17], 1], "multinomial": [60, 31, 9],
-        "sample-lengths": lengths, "sample-uniform": drawn(np.ones((27, 27))),
+        "sample-lengths": lengths, "sample-uniform": drawn(np.ones((27, 27)), seed=7),
         "sum-shapes": [27, 27, 1], "probabilities": [27, 27, "torch.float32", [1] * 4],
         "keepdim-bug": [27, 27, (N / N.sum(1)).sum(1)[:4]], "keepdim-columns": [1] * 4,
         "in-place": [0, "RuntimeError"], "loss-bigram": [BEST, 27, math.log(27)],
@@ -166,10 +166,12 @@ def test_what_is_printed(lecture2, played2):
         "name-nll": ["expected", ranked[:5], "surprising", ranked[-5:]], "W": [5, 27, 2, 0],
         "andrejq": [(pair, COUNTS[pair], COST.get(pair, math.inf)) for pair in andrejq],
         "smooth-one": [8 * loss(Counter(andrejq), COUNTS, k=1), BEST, loss(COUNTS, k=1)],
-        "split": [len(TRAIN), "training", len(HELD), "held"], "smoothing-best": [k, k_loss],
+        "split": [len(TRAIN), "training", len(HELD), "held"], "smoothing-best": [
+            k, k_loss, (few < 30).sum(), 729, 30, table(N_HELD)[few < 30].sum() / N_HELD.total()],
         "count-pairs": [sum(N_TRAIN.values()), sum(N_HELD.values())], "softmax": [5, 27, 1],
         "smoothing-sweep": [len(N_HELD.keys() - N_TRAIN.keys()), loss(N_TRAIN), math.inf],
         "loss-emma": [[*zip(".emma", "emma.", right, -np.log(right))], -np.log(right).mean()],
+        "two-probabilities": ["m", softmax(START)[5, 13], "a", softmax(START)[5, 1]],
         "gradient-emma": [27, 27, *gradient[5, [13, 1]]], "train-counts": [losses[:5], losses[-1]],
         "step-emma": [-np.log(p).mean() for p in (right, moved)], "table-nll": [BEST],
         "row-rates": [27, 1, "a", 5 / N[1].sum() * TOTAL, "q", 5 / N[17].sum() * TOTAL],
@@ -187,7 +189,8 @@ def test_what_is_printed(lecture2, played2):
         "shards": [[len("".join(WORDS[i::4])) + len(WORDS[i::4]) for i in range(4)], 0],
         "block": windows("emma", 3), "train-one-hot": descent(5)[0],
         "block-shapes": [TOTAL, 3, TOTAL, len("".join(WORDS[:5])) + 5],
-        "empty-rows": [(n, 27**n, 1 - len(rows) / 27**n) for n, rows in met.items()],
+        "empty-rows": [(n, 1 - len(rows) / 27**n, 27**n, TOTAL / len(counted(WORDS, n)))
+                       for n, rows in met.items()],
         "context-nll": [counted(WORDS, 3)["emma"], met[3]["emm"]],
         "context-sweep": [(n, k, "training", a, "held", b) for n, k, a, b in contexts()],
         "write-names": [*map(written, (1, 3, 5))],
