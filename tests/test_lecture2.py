@@ -160,7 +160,7 @@ def test_what_is_printed(lecture2, played2):
         "sum-shapes": [27, 27, 1], "probabilities": [27, 27, "torch.float32", [1] * 4],
         "keepdim-bug": [27, 27, (N / N.sum(1)).sum(1)[:4]], "keepdim-columns": [1] * 4,
         "in-place": [0, "RuntimeError"], "loss-bigram": [BEST, 27, math.log(27)],
-        "surprise-emma": [*zip(emma, shares, np.cumprod(np.float32(shares), dtype=float))],
+        "surprise-emma": [*zip(emma, shares, np.cumprod(shares))],
         "perplexity": [math.exp(BEST), 27], "move-one": ["lowest", 0.755, 206, 272, 206 / 272],
         "float32-sum": ["float32", one_by_one / TOTAL, "float64", BEST], "emma-examples": [x, y],
         "name-nll": ["expected", ranked[:5], "surprising", ranked[-5:]], "W": [5, 27, 2, 0],
