@@ -59,10 +59,6 @@ shapes: [torch.Size([27, 27]), [5, 7], 'Error']
 normalise-columns: lambda t: (t.T / t.T.sum(1, keepdim=True)).T
     lambda t: t.div_(t.sum(0)) | t.sum(0, keepdim=True) -> 4 | t.sum() | t.norm(dim=0)
     sum(0, keepdim=True) -> sum(1, keepdim=True)
-centre-rows: lambda t: (t.T - t.mean(1)).T
-    t.mean(1, keepdim=True) -> t.mean(1) | t.mean() | t.mean(0) | (t[:, :1] + t[:, -1:]) / 2
-    mean(1, keepdim=True) -> median(1, True).values
-    return t -> t *= 2\n    return t | return t.zero_()
 differences: lambda a: a.unsqueeze(1) - a
     a[:, None] - a[None, :] -> a - a[:, None] | (a[:, None] - a).abs()
     lambda a: torch.stack([x - a for x in a]) | a[None, :] -> a.mean() | a[:, None]
@@ -100,11 +96,11 @@ for block in re.split(r"\n(?=\S)", ANSWERS.strip()):
 def test_each_exercise_has_answers_and_a_number(lecture1, lecture2):
     ids = [cell.id for lecture in (lecture1, lecture2) for cell in lecture.code("exercise")]
     assert ids == [f"exercise-{key}" for key in RIGHT]
-    for lecture, least in [(lecture1, 8), (lecture2, 10)]:
+    for lecture in (lecture1, lecture2):
         prose = "\n".join(cell.source for cell in lecture.prose())
         titles = re.findall(r"(?m)^#+ Exercise (\d+)", prose)
         assert titles == [str(i + 1) for i in range(len(lecture.code("exercise")))]
-        assert len(titles) >= least
+        assert len(titles) >= 8
 
 
 def answers(lines, name, solution):
