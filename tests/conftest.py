@@ -94,8 +94,7 @@ def with_second_runs(lecture):
     notebook, parts = copy.deepcopy(lecture.notebook), reversed(lecture.parts())
     by_part = [cell for part in parts for cell in part if cell.cell_type == "code"]
     for suffix, cells in [("part", by_part), ("alone", reversed(lecture.code()))]:
-        again = [cell for cell in cells if "timing" not in tags(cell)]
-        notebook.cells += [new_code_cell(c.source, id=f"{c.id}-{suffix}") for c in again]
+        notebook.cells += [new_code_cell(c.source, id=f"{c.id}-{suffix}") for c in cells]
     return notebook
 
 
