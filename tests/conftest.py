@@ -232,10 +232,18 @@ def at_the_root():
         yield
 
 
-session, ask = pytest.fixture(scope="session"), pytest.FixtureRequest.getfixturevalue
+session = pytest.fixture(scope="session")
 lecture1 = session(lambda: Lecture(ROOT / "lecture1.ipynb"))
 lecture2 = session(lambda: Lecture(ROOT / "lecture2.ipynb"))
 played1 = session(lambda lecture1: Played(lecture1))
 played2 = session(lambda lecture2: Played(lecture2))
-lecture = pytest.fixture(params=[1, 2])(lambda request: ask(request, f"lecture{request.param}"))
-played = pytest.fixture(lambda lecture, request: ask(request, "played" + lecture.path.stem[-1]))
+
+
+@pytest.fixture(params=["lecture1", "lecture2"])
+def lecture(request):
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
+def played(lecture, request):
+    return request.getfixturevalue("played" + lecture.path.stem[-1])

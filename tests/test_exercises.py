@@ -99,8 +99,7 @@ def test_each_exercise_has_answers_and_a_number(lecture1, lecture2):
     for lecture in (lecture1, lecture2):
         prose = "\n".join(cell.source for cell in lecture.prose())
         titles = re.findall(r"(?m)^#+ Exercise (\d+)", prose)
-        assert titles == [str(i + 1) for i in range(len(lecture.code("exercise")))]
-        assert len(titles) >= 8
+        assert titles == [str(i + 1) for i in range(max(8, len(lecture.code("exercise"))))]
 
 
 def answers(lines, name, solution):

@@ -86,8 +86,9 @@ def written(n):
 
 def mixed(window):
     """The probability of its end, when each length leans on the next shorter one."""
-    more = window[1:] and (SEEN[window] + 10 * mixed(window[1:])) / (MET[window[:-1]] + 10)
-    return more or 1 / 27
+    if len(window) == 1:
+        return 1 / 27
+    return (SEEN[window] + 10 * mixed(window[1:])) / (MET[window[:-1]] + 10)
 
 
 def nll(probs, n=N):

@@ -16,7 +16,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from PIL import Image, ImageChops
 
 REFRESH = "jupyter nbconvert --execute --inplace --ExecutePreprocessor.record_timing=False "
-REFRESH += "--ExecutePreprocessor.coalesce_streams=True lecture1.ipynb lecture2.ipynb"
+REFRESH += "lecture1.ipynb lecture2.ipynb"
 UNWANTED = r"(?<![\w.:/])/(home|Users|root|tmp|usr|opt|mnt|var|private|content)/|[A-Z]:\\"  # paths
 UNWANTED += r"|\b0x[0-9a-fA-F]{6,}|Warning:"  # an address
 
