@@ -85,8 +85,7 @@ def execute(notebook, folder, **environment):
     """A copy of the notebook, run in `folder` by a new kernel; errors stand among the outputs."""
     options = {"timeout": 300, "record_timing": False, "allow_errors": True}
     options |= {"coalesce_streams": True, "resources": {"metadata": {"path": str(folder)}}}
-    client = NotebookClient(copy.deepcopy(notebook), **options)
-    return client.execute(env=dict(os.environ) | environment)
+    return NotebookClient(copy.deepcopy(notebook), **options).execute(env=os.environ | environment)
 
 
 def with_second_runs(lecture):

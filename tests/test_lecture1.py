@@ -1,6 +1,5 @@
-"""Lecture 1: what its cells print and its plots draw, worked out here in another way. A new cell
-that prints goes into the table of test_what_is_printed, a new plot into that of test_what_is_drawn
-(see `assert_drawn`), a comparison of two ways into one of the last tests."""
+"""Lecture 1: what it prints and draws, worked out in another way. A new cell that prints goes into
+test_what_is_printed, a plot into test_what_is_drawn, a comparison into one of the last tests."""
 
 import random
 from functools import cache

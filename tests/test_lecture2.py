@@ -1,6 +1,5 @@
-"""Lecture 2: what its cells print and its plots draw, worked out with Counter and NumPy. A new cell
-that prints goes into the table of test_what_is_printed, a new plot into that of test_what_is_drawn
-(see `assert_drawn`), a comparison of two ways into the last test."""
+"""Lecture 2: what it prints and draws, worked out with Counter and NumPy. A new cell that prints is
+added to test_what_is_printed, a plot to test_what_is_drawn, a comparison to the last test."""
 
 import math
 import random
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import ROOT, assert_drawn, assert_prints, run, said
+from matplotlib.markers import MarkerStyle
 
 SIGNS, SEED = ".abcdefghijklmnopqrstuvwxyz", 2147483647
 STRENGTHS, PENALTIES = [0.001, 0.01, 0.03, 0.1, 0.3, 1, 3], [1e-7, 3e-7, 1e-6, 3e-6, 1e-5]
@@ -112,7 +112,7 @@ def descent(steps, penalty=0.0, by_row=False, momentum=0.0):
 @cache
 def penalised():
     """Training and held-out loss for each penalty, after ten times the lecture's steps."""
-    tables = [softmax(descent(3000, penalty, True, 0.9)[2]) for penalty in [*PENALTIES, 0.01 / 729]]
+    tables = [softmax(descent(3000, penalty, True, 0.9)[2]) for penalty in PENALTIES]
     return [[nll(probs, table(n)) for probs in tables] for n in (N_TRAIN, N_HELD)]
 
 
@@ -133,13 +133,12 @@ def test_what_is_printed(lecture2, played2):
     x, y = ([SIGNS.index(pair[i]) for pair in emma] for i in (0, 1))
     shares, right = P[x, y], softmax(START)[x, y]
     gradient = np.eye(27)[x].T @ (softmax(START)[x] - np.eye(27)[y]) / 5
-    moved = softmax(START - 0.1 * gradient)[x, y]
+    moved = -np.log(softmax(START - 0.1 * gradient)[x, y]).mean()
     invented = drawn(N, 1000)
     lengths = [(name, 100 * np.mean([len(w) <= 2 for w in some]), 2,
                 100 * np.mean([len(w) > 10 for w in some]), 10)
                for name, some in [("real", WORDS), ("invented", invented)]]  # fmt: skip
     costs = {name: [COST[pair] for pair in windows(name)] for name in WORDS}
-    one_by_one = sum((np.float32(cost) for name in WORDS for cost in costs[name]), np.float32(0))
     ranked = sorted(costs, key=lambda name: (round(np.mean(costs[name]), 5), name))
     losses, _, W = descent(2000, by_row=True)
     net, reached = softmax(W), nll(softmax(W))
@@ -163,29 +162,29 @@ def test_what_is_printed(lecture2, played2):
         "in-place": [0, "RuntimeError"], "loss-bigram": [BEST, 27, math.log(27)],
         "surprise-emma": [*zip(emma, shares, np.cumprod(shares))],
         "perplexity": [math.exp(BEST), 27], "move-one": ["lowest", 0.755, 206, 272, 206 / 272],
-        "float32-sum": ["float32", one_by_one / TOTAL, "float64", BEST], "emma-examples": [x, y],
         "name-nll": ["expected", ranked[:5], "surprising", ranked[-5:]], "W": [5, 27, 2, 0],
         "andrejq": [(pair, COUNTS[pair], COST.get(pair, math.inf)) for pair in andrejq],
         "smooth-one": [8 * loss(Counter(andrejq), COUNTS, k=1), BEST, loss(COUNTS, k=1)],
-        "split": [len(TRAIN), "training", len(HELD), "held"], "smoothing-best": [
-            k, k_loss, (few < 30).sum(), 729, 30, table(N_HELD)[few < 30].sum() / N_HELD.total()],
-        "count-pairs": [sum(N_TRAIN.values()), sum(N_HELD.values())], "softmax": [5, 27, 1],
+        "split": [len(TRAIN), "training", len(HELD), "held"], "one-hot": [5, 27, "torch.float32"],
+        "smoothing-best": [k, k_loss, 0.001, SMOOTHED[1][0], (few < 30).sum(), 729, 30,
+                           table(N_HELD)[few < 30].sum() / N_HELD.total()],
+        "count-pairs": [N_TRAIN.total(), N_HELD.total()], "emma-examples": [x, y],
         "smoothing-sweep": [len(N_HELD.keys() - N_TRAIN.keys()), loss(N_TRAIN), math.inf],
         "loss-emma": [[*zip(".emma", "emma.", right, -np.log(right))], -np.log(right).mean()],
         "two-probabilities": ["m", softmax(START)[5, 13], "a", softmax(START)[5, 1]],
-        "gradient-emma": [27, 27, *gradient[5, [13, 1]]], "train-counts": [losses[:5], losses[-1]],
-        "step-emma": [-np.log(p).mean() for p in (right, moved)], "table-nll": [BEST],
+        "gradient-emma": ["m", gradient[5, 13], "a", gradient[5, 1]], "table-nll": [BEST],
+        "train-counts": [losses[:5], losses[-1]], "step-emma": [-np.log(right).mean(), moved],
         "row-rates": [27, 1, "a", 5 / N[1].sum() * TOTAL, "q", 5 / N[17].sum() * TOTAL],
         "arrived": ["network", reached, "counting", BEST, "gap", reached - BEST],
         "row-of-W": [("m" + SIGNS[j], "counted", P[13, j], "network", net[13, j])
                      for j in np.argsort(-P[13])[:5]],
         "log-counts": [("m" + SIGNS[j], W[13, j], math.log(N[13, j]), math.log(N[13, j]) - W[13, j])
-                       for j in np.argsort(-P[13])[:5]],
-        "same-names": [np.abs(P - net).max(), invented[:5]], "one-hot": [5, 27, "torch.float32"],
+                       for j in [*np.argsort(-P[13])[:4], 6]],
+        "same-names": [np.abs(P - net).max(), invented[:5]], "softmax": [5, 27, 1],
         "regularised": [reg_losses[:5], reg_losses[-1], reg_losses[-1] - penalty, "data", penalty],
         "regularised-rows": [(a, N[i].sum(), P[i].max(), "counted", softmax(reg_W)[i].max())
                              for a, i in [("q", 17), ("a", 1)]],
-        "penalty-losses": [strength, strength_loss, penalised()[1][-1]],
+        "penalty-losses": [strength, strength_loss], "write-names": [*map(written, (1, 3, 5))],
         "three-equal": [[nll(softmax(some_W.numpy()))] * 3, *[0, 729, 1e-12] * 2],
         "shards": [[len("".join(WORDS[i::4])) + len(WORDS[i::4]) for i in range(4)], 0],
         "block": windows("emma", 3), "train-one-hot": descent(5)[0],
@@ -194,11 +193,9 @@ def test_what_is_printed(lecture2, played2):
                        for n, rows in met.items()],
         "context-nll": [counted(WORDS, 3)["emma"], met[3]["emm"]],
         "context-sweep": [(n, k, "training", a, "held", b) for n, k, a, b in contexts()],
-        "write-names": [*map(written, (1, 3, 5))],
         "scoreboard": ["nothing", math.log(27), 27, "bigram nothing added inf inf",
-                       "bigram", k, k_loss, math.exp(k_loss),
                        "network", strength, strength_loss, math.exp(strength_loss),
-                       [(c[0], c[-1], math.exp(c[-1])) for c in contexts()[1:]]],
+                       [(c[0], c[-1], math.exp(c[-1])) for c in contexts()]],
     })  # fmt: skip
 
 
@@ -209,7 +206,7 @@ def test_what_is_drawn(played2, subtests):
     marks = {"knowing nothing: 1/27": (1 / 27, math.log(27))}
     marks |= {pair: (math.exp(-COST[pair]), COST[pair]) for pair in windows("emma")}
     q, sweeps = 206 / 272, []
-    for at, (train, held) in [(STRENGTHS, SMOOTHED), (PENALTIES, [x[:-1] for x in penalised()])]:
+    for at, (train, held) in [(STRENGTHS, SMOOTHED), (PENALTIES, penalised())]:
         ring = (at[np.argmin(held)], min(held))
         sweeps.append({"lines": [np.c_[at, train], np.c_[at, held], [ring]], "within": 2e-5})
     ends = {"training": (0.001, SMOOTHED[0][0]), "held out": (0.001, SMOOTHED[1][0])}
@@ -220,8 +217,7 @@ def test_what_is_drawn(played2, subtests):
     plots = {
         "plot-lengths": [{"bars": [*enumerate(lengths[0])][2:]}],
         "plot-invented-lengths": [{"bars": real + invented}],
-        "plot-counts": [{"images": [np.sqrt(N)],
-                         "words": [*map("{:.0f}".format, N.flat), *"".join(4 * a for a in SIGNS)]}],
+        "plot-counts": [{"images": [np.sqrt(N)], "words": [*"".join(4 * a for a in SIGNS)]}],
         "plot-cost": [{"lines": [lambda p: -np.log(p), *zip(marks.values())], "marks": marks}],
         "plot-best": [{"lines": [
             lambda p: BEST + (206 * np.log(q / p) + 66 * np.log((1 - q) / (1 - p))) / TOTAL,
@@ -242,6 +238,13 @@ def test_what_is_drawn(played2, subtests):
     for cell_id, axes in plots.items():
         with subtests.test(cell_id):
             assert_drawn(played2.axes[cell_id], *axes)
+    kinds = played2.axes["plot-counts"][0].axis.collections  # the counts, digit by digit
+    spots = sorted((*at, str(n)) for n, kind in enumerate(kinds) for at in kind.get_offsets())
+    for at, count in np.ndenumerate(N):
+        assert f"{count:.0f}" == "".join(n for x, y, n in spots if (round(y), round(x)) == at)
+    for marker, kind in zip((MarkerStyle(f"${n}$") for n in range(10)), kinds, strict=True):
+        outline = marker.get_transform().transform_path(marker.get_path())
+        np.testing.assert_array_equal(kind.get_paths()[0].vertices, outline.vertices)
 
 
 def test_what_titles_and_text_say(lecture2, played2):
@@ -250,6 +253,9 @@ def test_what_titles_and_text_say(lecture2, played2):
         assert f"{cost / sum(judged.values()):.4f}" in lecture2.cells["solution-mix"].source
     assert {n for n, _ in Counter(map(len, WORDS)).most_common(3)} == {5, 6, 7}
     assert COUNTS["qu"] == 206 and N[17].sum() == 272
+    one_by_one = sum((np.float32(COST[pair]) for w in WORDS for pair in windows(w)), np.float32(0))
+    assert f"{one_by_one / TOTAL:.4f} {BEST:.5f}" == "2.4541 2.45401"  # the box on float32
+    assert contexts()[0][1] == min(zip(SMOOTHED[1], STRENGTHS))[1]  # the same strength
     held_out, times = [c[-1] for c in contexts()], played2.names["time-three"]["times"]
     assert min(held_out) == held_out[2]  # a fourth character does harm
     assert times[0] > times[1] > times[2]  # one-hot, rows, counts
@@ -258,9 +264,8 @@ def test_what_titles_and_text_say(lecture2, played2):
 
 @pytest.mark.parametrize("cell_id, name, wrong", [
     *((*pair.split(), lambda table: table.roll(1, 0)) for pair in ROLL.split("|")),
-    ("three-equal", "loss_one_hot", lambda loss: lambda W: loss(W) + 1e-6 * W[5, 13]),
-    ("three-equal", "loss_rows", lambda loss: lambda W: loss(W) + 1e-6 * W[0, 0]),
-    ("three-equal", "loss_counts", lambda loss: lambda W: loss(W) + 1e-6 * W[26, 26]),
+    *(("three-equal", f"loss_{way}", lambda loss: lambda W: loss(W) + 1e-6 * W[5, 13])
+      for way in ("one_hot", "rows", "counts")),
     ("shards", "count_pairs", lambda count: lambda names: count(names).roll(1, 0)),
 ])  # fmt: skip
 def test_a_comparison_sees_one_side_that_is_wrong(lecture2, played2, cell_id, name, wrong, capsys):

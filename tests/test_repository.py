@@ -53,8 +53,7 @@ def test_readme_ci_and_workflow_say_the_same_command_for_every_system_and_python
     flow = yaml.safe_load(text(".github/workflows/tests.yml"))
     [job] = flow["jobs"].values()
     matrix = job["strategy"]["matrix"]
-    on = flow[True]  # as YAML reads `on`
-    assert on == {"push": {"branches": ["main"]}, "pull_request": None}
+    assert flow[True] == {"push": {"branches": ["main"]}, "pull_request": None}  # `on` is read so
     assert all(words in str(job["steps"]) for words in ["${{ matrix.python }}", INDEX])
     assert not {"if", "continue-on-error", "exclude"} & {*job, *matrix}
     assert matrix["os"] == ["ubuntu-latest", "macos-latest", "windows-latest"]
@@ -135,9 +134,8 @@ def test_contents_hints_and_times_of_the_video_lead_where_they_say(lecture):
     assert set(re.findall(r"watch\?v=([\w-]+)", markdown)) == {video}
     times = re.findall(r"\[(\d):(\d\d):(\d\d)\]\(([^)]+)\)", markdown)
     assert len(times) == len(re.findall(r"youtu\S+[?&]t=", markdown)) >= 8
-    ats = [3600 * int(hour) + 60 * int(minute) + int(second) for hour, minute, second, _ in times]
-    links = [f"https://www.youtube.com/watch?v={video}&t={at}s" for at in ats]
-    assert [link for *_, link in times] == links
+    ends = [f"?v={video}&t={3600 * int(h) + 60 * int(m) + int(s)}s" for h, m, s, _ in times]
+    assert all(link.endswith(end) for (*_, link), end in zip(times, ends))
 
 
 @pytest.fixture(scope="session")
