@@ -220,7 +220,7 @@ def scoring(lecture2):
 
 def network_steps(lecture2):
     """A training step of Lecture 2's network, forward and back, in three ways."""
-    names = take(lecture2, *COUNTS, "train-one-hot", "row-rates", "train-counts", "three-losses")
+    names = take(lecture2, *COUNTS, "train-one-hot", "train-counts", "three-losses")
     losses = {way: names[f"loss_{way}"] for way in ["one_hot", "rows", "counts"]}
     g = torch.Generator().manual_seed(1)
     W = torch.randn((27, 27), generator=g, requires_grad=True)

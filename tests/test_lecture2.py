@@ -140,7 +140,7 @@ def test_what_is_printed(lecture2, played2):
                for name, some in [("real", WORDS), ("invented", invented)]]  # fmt: skip
     costs = {name: [COST[pair] for pair in windows(name)] for name in WORDS}
     ranked = sorted(costs, key=lambda name: (round(np.mean(costs[name]), 5), name))
-    losses, _, W = descent(2000, by_row=True)
+    losses, _, W = descent(5000)
     net, reached = softmax(W), nll(softmax(W))
     reg_losses, before, reg_W = descent(200, penalty=0.001)
     penalty = 0.001 * (before**2).sum()
@@ -174,7 +174,6 @@ def test_what_is_printed(lecture2, played2):
         "two-probabilities": ["m", softmax(START)[5, 13], "a", softmax(START)[5, 1]],
         "gradient-emma": ["m", gradient[5, 13], "a", gradient[5, 1]], "table-nll": [BEST],
         "train-counts": [losses[:5], losses[-1]], "step-emma": [-np.log(right).mean(), moved],
-        "row-rates": [27, 1, "a", 5 / N[1].sum() * TOTAL, "q", 5 / N[17].sum() * TOTAL],
         "arrived": ["network", reached, "counting", BEST, "gap", reached - BEST],
         "row-of-W": [("m" + SIGNS[j], "counted", P[13, j], "network", net[13, j])
                      for j in np.argsort(-P[13])[:5]],
@@ -210,7 +209,7 @@ def test_what_is_drawn(played2, subtests):
         ring = (at[np.argmin(held)], min(held))
         sweeps.append({"lines": [np.c_[at, train], np.c_[at, held], [ring]], "within": 2e-5})
     ends = {"training": (0.001, SMOOTHED[0][0]), "held out": (0.001, SMOOTHED[1][0])}
-    losses, _, W = descent(2000, by_row=True)
+    losses, _, W = descent(5000)
     net = softmax(W)
     dots = [(1000 * t, -i) for i, t in enumerate(played2.names["time-three"]["times"])]
     _, _, on_train, on_held = zip(*contexts())
@@ -259,7 +258,7 @@ def test_what_titles_and_text_say(lecture2, played2):
     held_out, times = [c[-1] for c in contexts()], played2.names["time-three"]["times"]
     assert min(held_out) == held_out[2]  # a fourth character does harm
     assert times[0] > times[1] > times[2]  # one-hot, rows, counts
-    assert 0 < nll(played2.names["train-counts"]["P_net"].double().numpy()) - BEST < 0.0002
+    assert 0 < nll(played2.names["train-counts"]["P_net"].double().numpy()) - BEST < 0.0005
 
 
 @pytest.mark.parametrize("cell_id, name, wrong", [
