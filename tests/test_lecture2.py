@@ -186,11 +186,11 @@ def test_what_is_printed(lecture2, played2):
         "penalty-losses": [strength, strength_loss], "write-names": [*map(written, (1, 3, 5))],
         "three-equal": [[nll(softmax(some_W.numpy()))] * 3, *[0, 729, 1e-12] * 2],
         "shards": [[len("".join(WORDS[i::4])) + len(WORDS[i::4]) for i in range(4)], 0],
-        "block": windows("emma", 3), "train-one-hot": descent(5)[0],
+        "last-gap": [N.sum(1) @ (net * (N == 0)).sum(1) / TOTAL], "train-one-hot": descent(5)[0],
         "block-shapes": [TOTAL, 3, TOTAL, len("".join(WORDS[:5])) + 5],
         "empty-rows": [(n, 1 - len(rows) / 27**n, 27**n, TOTAL / len(counted(WORDS, n)))
                        for n, rows in met.items()],
-        "context-nll": [counted(WORDS, 3)["emma"], met[3]["emm"]],
+        "context-nll": [counted(WORDS, 3)["emma"], met[3]["emm"]], "block": windows("emma", 3),
         "context-sweep": [(n, k, "training", a, "held", b) for n, k, a, b in contexts()],
         "scoreboard": ["nothing", math.log(27), 27, "bigram nothing added inf inf",
                        "network", strength, strength_loss, math.exp(strength_loss),
