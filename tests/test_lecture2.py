@@ -140,7 +140,7 @@ def test_what_is_printed(lecture2, played2):
                for name, some in [("real", WORDS), ("invented", invented)]]  # fmt: skip
     costs = {name: [COST[pair] for pair in windows(name)] for name in WORDS}
     ranked = sorted(costs, key=lambda name: (round(np.mean(costs[name]), 5), name))
-    losses, _, W = descent(5000)
+    losses, _, W = descent(4000)
     net, reached = softmax(W), nll(softmax(W))
     reg_losses, before, reg_W = descent(200, penalty=0.001)
     penalty = 0.001 * (before**2).sum()
@@ -209,7 +209,7 @@ def test_what_is_drawn(played2, subtests):
         ring = (at[np.argmin(held)], min(held))
         sweeps.append({"lines": [np.c_[at, train], np.c_[at, held], [ring]], "within": 2e-5})
     ends = {"training": (0.001, SMOOTHED[0][0]), "held out": (0.001, SMOOTHED[1][0])}
-    losses, _, W = descent(5000)
+    losses, _, W = descent(4000)
     net = softmax(W)
     dots = [(1000 * t, -i) for i, t in enumerate(played2.names["time-three"]["times"])]
     _, _, on_train, on_held = zip(*contexts())
