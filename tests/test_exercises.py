@@ -80,7 +80,7 @@ mix: window_totals[n][part[:-1]] -> sum(window_counts[n][part[:-1] + ch] for ch 
 invent: for _ in range(count) -> for _ in [None] * count
     count_pairs(read_names(path)) -> N | read_names(path) -> words | sorted(set(read_names(path)))
     manual_seed(seed) -> manual_seed(1) | range(count) -> range(5) | range(count - 1)
-    read_names(path) -> open(path).read().split()
+    read_names(path) -> open(path).read().split() | manual_seed(seed) -> manual_seed(2147483647)
 """
 NONSENSE = ["None | 0.1234 | 'text' | [] | lambda *x: None | lambda *x: 0.1234"]
 NONSENSE += ["lambda *x: {}['lost'] | lambda *x: __import__('sys').exit()"]
