@@ -35,6 +35,8 @@ def test_readme_machines_and_containers_say_the_same_commands():
     assert f"run: {PAGES}\n" in read(".github/workflows/pages.yml")
     assert json.loads(read(".devcontainer/devcontainer.json"))["postCreateCommand"] == INSTALL
     assert "-r ../requirements.txt" in read(".binder/requirements.txt")
+    assert 'testpaths = ["lecture1.ipynb", "lecture2.ipynb", "tests"]' in read("pyproject.toml")
+    assert 'addopts = "--nbmake' in read("pyproject.toml")
 
 
 @pytest.mark.parametrize("readme", ["README.md", "instructor/README.md"])
