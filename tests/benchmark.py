@@ -1,7 +1,8 @@
 """Times what Lecture 1 builds against micrograd, and the notebooks: python tests/benchmark.py
 
 Needs `pip install micrograd==0.1.0`. The contestants take turns, the garbage of each is collected
-before the other starts, and a ratio is the median over the rounds. It measures and judges nothing.
+before the other starts, and a ratio is the median over the rounds. It judges nothing, but stops if
+two contestants do not come to the same parameters and gradients.
 """
 
 import gc
@@ -12,15 +13,17 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import micrograd.engine
 import micrograd.nn
 import nbformat
+import numpy as np
 from conftest import LECTURES, ROOT, code_cells, read
 
 ENGINE = ["count-arrows", "topological-order", "value-engine", "weighted-sum"]
-ENGINE += ["neuron-class", "layer-class", "mlp-class"]
+ENGINE += ["neuron-class", "layer-class", "mlp-class", "two-moons"]
 XS = [[2.0, 3.0, -1.0], [3.0, -1.0, 0.5], [0.5, 1.0, 1.0], [1.0, 1.0, -1.0]]
 YS = [1.0, -1.0, -1.0, 1.0]
 
@@ -38,6 +41,22 @@ def race(title, ours, theirs, rounds=15, calls=1):
     ratio = statistics.median(b / a for a, b in zip(times[::2], times[1::2]))
     a, b = statistics.median(times[::2]), statistics.median(times[1::2])
     print(f"{title:45} {a:9.3f} ms against {b:9.3f} ms: {ratio:.2f} times as fast")
+
+
+def start_alike(ours, theirs):
+    """Give their network the parameters of ours."""
+    for p, q in zip(ours.parameters(), theirs.parameters(), strict=True):
+        q.data = p.data
+
+
+def stop_unless_alike(ours, theirs):
+    """End the benchmark unless both networks have the same parameters and gradients."""
+    for p, q in zip(ours.parameters(), theirs.parameters(), strict=True):
+        if not (
+            math.isclose(p.data, q.data, rel_tol=1e-6, abs_tol=1e-9)
+            and math.isclose(p.grad, q.grad, rel_tol=1e-6, abs_tol=1e-9)
+        ):
+            sys.exit(f"the results differ, so the times mean nothing: {p} and {q}")
 
 
 def train(net, xs=XS, ys=YS):
@@ -91,7 +110,7 @@ def seconds(notebook):
 
 
 if __name__ == "__main__":
-    ours = {"math": math, "random": random}
+    ours = {"math": math, "random": random, "np": np}
     for cell in code_cells(read("lecture1")):
         if cell.id in ENGINE:
             exec(cell.source, ours)
@@ -109,11 +128,12 @@ if __name__ == "__main__":
             n.w, [xi if isinstance(xi, Value) else Value(xi) for xi in x], n.b
         ).tanh(),
     )
-    race("step of MLP(3, [4, 4, 1])", lambda: train(plain), lambda: train(theirs), calls=20)
-    race("the same with weighted_sum", lambda: train(larger), lambda: train(theirs), calls=20)
+    for title, net in [("step of MLP(3, [4, 4, 1])", plain), ("... with weighted_sum", larger)]:
+        start_alike(net, theirs)
+        race(title, partial(train, net), partial(train, theirs), calls=20)
+        stop_unless_alike(net, theirs)
 
-    points = [[random.uniform(-1, 1), random.uniform(-1, 1)] for _ in range(100)]
-    labels = [1.0 if x > y else -1.0 for x, y in points]
+    points, labels = ours["points"], ours["labels"]
     theirs, mine = micrograd.nn.MLP(2, [16, 16, 1]), MLP(2, [16, 16, 1])
     for layer in mine.layers:
         last = layer is mine.layers[-1]
@@ -125,12 +145,14 @@ if __name__ == "__main__":
         return out if n.last else out.relu()
 
     with_neurons(mine, relu)
+    start_alike(mine, theirs)
     race(
         "step of micrograd's demo",
-        lambda: demo(mine, Value, points, labels),
-        lambda: demo(theirs, micrograd.engine.Value, points, labels),
+        partial(demo, mine, Value, points, labels),
+        partial(demo, theirs, micrograd.engine.Value, points, labels),
         rounds=5,
     )
+    stop_unless_alike(mine, theirs)
 
     for length in [20_000, 200_000]:
         x = out = Value(1.0)
@@ -141,8 +163,8 @@ if __name__ == "__main__":
         print(f"backward through {length:7,} additions: {time.perf_counter() - start:.3f} s")
 
     for lecture in LECTURES:
-        notebook = read(lecture)
-        imports = nbformat.v4.new_notebook(cells=[code_cells(notebook)[0]])
+        notebook = nbformat.v4.new_notebook(cells=read(lecture))
+        imports = nbformat.v4.new_notebook(cells=code_cells(read(lecture))[:1])
         times = [(seconds(notebook), seconds(imports)) for _ in range(3)]
         ratio = statistics.median(a / b for a, b in times)
         print(f"{lecture}: {statistics.median(t for t, _ in times):.1f} s, {ratio:.2f} set-ups")
