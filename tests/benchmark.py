@@ -22,7 +22,7 @@ import nbformat
 import numpy as np
 from conftest import LECTURES, ROOT, code_cells, read
 
-ENGINE = ["count-arrows", "topological-order", "value-engine", "weighted-sum"]
+ENGINE = ["topological-order", "value-engine", "weighted-sum"]
 ENGINE += ["neuron-class", "layer-class", "mlp-class", "two-moons"]
 XS = [[2.0, 3.0, -1.0], [3.0, -1.0, 0.5], [0.5, 1.0, 1.0], [1.0, 1.0, -1.0]]
 YS = [1.0, -1.0, -1.0, 1.0]

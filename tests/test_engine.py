@@ -23,9 +23,9 @@ MISTAKES = {  # and what the error says
     "Value('3')": "TypeError.*'3'",
     "Value(2.0, 'a')": "TypeError",
     "Value(Value(2.0))": "TypeError.*Value",
-    "Value(2.0) ** Value(3.0)": "TypeError.*power",
+    "Value(2.0) ** Value(3.0)": "TypeError.*'Value'",
     "Value(-8.0) ** 0.5": "TypeError|ValueError",
-    "Value(0.0).log()": "ValueError.*0.0",
+    "Value(0.0).log()": "ValueError",
     "1 / Value(0.0)": "ZeroDivisionError",
     "Value(1.0, (Value(1.0),), 'sine')": "TypeError.*'sine'",  # no local derivative
     "Value(6.0, (Value(2.0), Value(3.0)), 'times', (3.0,))": "TypeError.*'times'",  # too few
