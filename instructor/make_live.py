@@ -3,18 +3,22 @@
     .venv/bin/python instructor/make_live.py
 
 In a copy every cell tagged `live` holds but one comment: the functions and classes that you type
-there, and the names that you set. Outputs are gone; the rest is as it was. A copy in which somebody
-typed is left alone, unless you add --force.
+there, and the names that you set. Outputs are gone, and the text that answers a question marked
+"Before you run it" is folded; the rest is as it was. A copy in which somebody typed is left alone,
+unless you add --force.
 """
 
 import ast
 import hashlib
 import json
+import re
 import sys
 import textwrap
 from pathlib import Path
 
 import nbformat
+
+QUESTION = r"\*\*Before you run it[:,]"
 
 
 def signature(node):
@@ -45,6 +49,12 @@ def hint(source):
     return textwrap.fill("# Type here: " + ", ".join(typed), 90, subsequent_indent="#     ")
 
 
+def folded(source):
+    """Markdown whose text up to the next heading or question is folded, since it is an answer."""
+    answer, *rest = re.split(rf"(?=\n\n#|\n\n.*{QUESTION})", source, maxsplit=1)
+    return f"<details><summary>And?</summary>\n\n{answer}\n\n</details>{''.join(rest)}"
+
+
 def fingerprint(notebook):
     """A hash of what stands in a notebook's cells. Running them leaves it, typing changes it."""
     cells = json.dumps([(cell.cell_type, cell.source) for cell in notebook.cells])
@@ -68,9 +78,13 @@ def make_live(lecture, copy, force=False):
     """
     if copy.exists() and not force and typed_in(copy):
         raise FileExistsError(f"{copy.name} was typed in: rename it to keep it, or add --force")
-    notebook, count = nbformat.read(lecture, as_version=4), 0
+    notebook, count, asked = nbformat.read(lecture, as_version=4), 0, False
     for cell in notebook.cells:
-        if cell.cell_type == "code":
+        if cell.cell_type == "markdown":
+            question = re.search(QUESTION, cell.source)
+            cell.source = folded(cell.source) if asked else cell.source
+            asked = question
+        elif cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
             if "live" in cell.metadata.get("tags", []):
                 cell.source = hint(cell.source)

@@ -8,6 +8,7 @@ import runpy
 import shutil
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import nbformat
@@ -71,13 +72,19 @@ def test_live_copy_has_its_live_cells_emptied_to_a_comment_and_all_else_as_it_wa
         assert [cell.id for cell in copy.cells] == [cell.id for cell in lecture.cells]
         for old, new in zip(lecture.cells, copy.cells):
             assert new.metadata == old.metadata
-            if "live" not in old.metadata.get("tags", []):
+            if old.cell_type == "markdown":
+                assert set(old.source.splitlines()) <= set(new.source.splitlines())
+            elif "live" not in old.metadata.get("tags", []):
                 assert new.source == old.source
             else:
                 assert all(line.startswith("#") for line in new.source.splitlines())
                 defined = re.findall(r"^(?:def|class) (\w+)", old.source, re.M)
                 assert all(word in new.source for word in defined), old.id
             assert not new.get("outputs") and not new.get("execution_count")
+        texts = [cell.source for cell in copy.cells if cell.cell_type == "markdown"]
+        for question, answer in pairwise(texts):
+            if "**Before you run it:**" in question:
+                assert answer.startswith("<details>") and "#" not in answer.partition("</d")[0]
 
 
 def test_a_copy_that_was_only_run_is_made_anew_and_one_that_was_typed_in_is_kept(live):
