@@ -58,6 +58,8 @@ def test_counts_and_examples(lecture2):
 def test_probabilities_and_losses(lecture2):
     names = lecture2.names
     np.testing.assert_allclose(names["P"], P, rtol=1e-6)
+    for name in ["P", "P1", "P_k", "P_net", "P_reg", "P_40"]:
+        np.testing.assert_allclose(names[name].sum(1).detach(), 1, rtol=1e-5, err_msg=name)
     assert names["nll"].item() == pytest.approx(loss(COUNTS, P), abs=1e-6)
     one_more, andrejq = shares(COUNTS + 1), table(["andrejq"])
     wanted = [loss(COUNTS, P), math.log(27), loss(COUNTS, one_more), 8 * loss(andrejq, one_more)]
@@ -72,21 +74,17 @@ def test_probabilities_and_losses(lecture2):
 
 def test_names_and_network(lecture2):
     W = torch.randn((27, 27), generator=torch.Generator().manual_seed(SEED)).double().numpy()
-    for step, found in enumerate(lecture2.names["losses"]):
+    names = lecture2.names
+    for step, found in enumerate(names["losses"]):
         probabilities = shares(np.exp(W))
         assert found == pytest.approx(loss(COUNTS, probabilities), abs=1e-5), f"step {step}"
         W -= 50 * (COUNTS.sum(1, keepdims=True) * probabilities - COUNTS) / COUNTS.sum()
-    np.testing.assert_allclose(
-        lecture2.names["W"].softmax(1).detach(), shares(np.exp(W)), atol=1e-4
-    )
-    assert 0 < lecture2.names["losses"][-1] - loss(COUNTS, P) < 0.005, "it has not met the counts"
-    g, drawn, at = torch.Generator().manual_seed(SEED), "", 0
-    while drawn.count(".") < 5:
-        row = torch.tensor(P[at]).float()
-        at = torch.multinomial(row, 1, replacement=True, generator=g).item()
-        drawn += SIGNS[at]
-    by_both = str(drawn.split(".")[:5])  # by the counts, and by the network
-    assert "".join(lecture2.printed.values()).count(by_both) == 2
+    np.testing.assert_allclose(names["W"].softmax(1).detach(), shares(np.exp(W)), atol=1e-4)
+    assert 0 < names["losses"][-1] - loss(COUNTS, P) < 0.005, "it has not met the counts"
+    first_five = "'cexze', 'momasurailezitynn', 'konimittain', 'llayn', 'ka'"
+    for cell in ["sample", "same-names"]:  # by the counts, and by the network
+        assert first_five in lecture2.printed[cell]
+    assert names["W_reg"].square().mean() < names["W"].square().mean() / 2
 
 
 @pytest.mark.parametrize("count, start", [(30, ""), (150, "saint")])
