@@ -3,7 +3,7 @@
     .venv/bin/python instructor/make_live.py
 
 In a copy every cell tagged `live` holds but one comment: the functions and classes that you type
-there, and the names that you set. Outputs are gone, and the text that answers a question marked
+there, the names that you set, and what you call. Outputs are gone, and the paragraph that answers a
 "Before you run it" is folded; the rest is as it was. A copy in which somebody typed is left alone,
 unless you add --force.
 """
@@ -30,7 +30,7 @@ def signature(node):
 
 
 def hint(source):
-    """The comment that stands for the code of a live cell: all that the code defines and sets."""
+    """The comment that stands for the code of a live cell: what it defines, sets and calls."""
     definitions, names, calls = [], [], []
     for statement in ast.parse(source).body:
         if isinstance(statement, ast.FunctionDef | ast.ClassDef):
@@ -43,16 +43,16 @@ def hint(source):
                     names += [
                         ast.unparse(n) for n in parts if isinstance(n, ast.Name | ast.Attribute)
                     ]
-            elif isinstance(node, ast.Call) and ast.unparse(node.func) != "print":
-                calls.append(f"{ast.unparse(node.func)}(...)")
-    typed = dict.fromkeys(definitions + names or calls[:1] or ["see the text above"])  # each once
+        if isinstance(statement, ast.Expr) and ast.unparse(statement.value.func) != "print":
+            calls.append(ast.unparse(statement))
+    typed = dict.fromkeys(definitions + names + calls or ["see the text above"])  # each once
     return textwrap.fill("# Type here: " + ", ".join(typed), 90, subsequent_indent="#     ")
 
 
 def folded(source):
-    """Markdown whose text up to the next heading or question is folded, since it is an answer."""
-    answer, *rest = re.split(rf"(?=\n\n#|\n\n.*{QUESTION})", source, maxsplit=1)
-    return f"<details><summary>And?</summary>\n\n{answer}\n\n</details>{''.join(rest)}"
+    """Markdown with its first paragraph folded, since it is an answer."""
+    answer, blank, rest = source.partition("\n\n")
+    return f"<details><summary>And?</summary>\n\n{answer}\n\n</details>{blank}{rest}"
 
 
 def fingerprint(notebook):
