@@ -5,10 +5,11 @@ import re
 import sys
 import weakref
 from base64 import b64decode
+from itertools import takewhile
 
 import pytest
 import torch
-from conftest import run
+from conftest import code_cells, read, run
 
 FORMULAS = (
     "a + b; a - b; a * b; a / b; a + 3; 3 + a; a - 3; 3 - a; a * 3; 3 * a; a / 3; 3 / a; -a; "
@@ -75,8 +76,10 @@ def test_random_graphs_with_shared_values_and_backward_called_again(names):
         assert_pytorchs(names, names["random_formula"](seed), inputs, calls=1 + seed % 3)
 
 
-def test_the_first_class_with_the_functions_of_parts_4_and_5(played):
-    early = played["lecture1"].before["value-engine"]
+def test_the_first_class_with_the_functions_of_parts_4_and_5():
+    early = {}
+    for cell in takewhile(lambda cell: cell.id != "value-engine", code_cells(read("lecture1"))):
+        run(cell.source, early)
     a, b = early["Value"](0.5), early["Value"](-0.4)
     early["backward"](a * early["tanh"](a * b + b * b))
     x, y = [torch.tensor(leaf.data, dtype=torch.float64, requires_grad=True) for leaf in (a, b)]
