@@ -43,7 +43,7 @@ def hint(source):
                     names += [
                         ast.unparse(n) for n in parts if isinstance(n, ast.Name | ast.Attribute)
                     ]
-        if isinstance(statement, ast.Expr) and ast.unparse(statement.value.func) != "print":
+        if isinstance(statement, ast.Expr) and not ast.unparse(statement).startswith("print("):
             calls.append(ast.unparse(statement))
     typed = dict.fromkeys(definitions + names + calls or ["see the text above"])  # each once
     return textwrap.fill("# Type here: " + ", ".join(typed), 90, subsequent_indent="#     ")
